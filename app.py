@@ -1,5 +1,4 @@
-"""The app: `streamlit run app.py`. Serves ui/shell/router.py and, beside it, the thumbnails as
-ordinary cached pictures."""
+"""The app: `streamlit run app.py`. Serves ui/shell/router.py and the HTTP routes beside it."""
 
 from pathlib import Path
 

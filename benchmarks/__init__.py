@@ -1,1 +1,1 @@
-"""Our figure, a peer's and the ratio, measured in one run: `python -m benchmarks NAME`."""
+"""Fieldmark, a peer and the ratio, measured in one run: `python -m benchmarks NAME`."""

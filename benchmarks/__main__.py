@@ -1,7 +1,7 @@
-"""Runs benchmarks by name; without a name, all of them.
+"""Runs benchmarks by name, or all of them.
 
-python -m benchmarks cold_train
-FIELDMARK_BIRDS=/data/CUB_200_2011 python -m benchmarks   # real photos, not the drawn sketchbook
+python -m benchmarks cold_train FIELDMARK_BIRDS=/data/CUB_200_2011 python -m benchmarks # real
+photos, not the drawn sketchbook
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from importlib import import_module
 
 from benchmarks import harness
 
-# By the folder that holds it. Each is a module there with `run() -> harness.Outcome`, imported only
-# when asked for.
+# By folder. Each benchmark is a module in it with `run() -> harness.Outcome`, imported only if
+# needed.
 GROUPS = {
-    "training": ("cold_train", "warm_train", "finetune", "job_start", "tuning"),
+    "training": ("cold_train", "warm_train", "finetune", "head", "job_start", "tuning"),
     "batch": ("batch",),
     "models": ("unfamiliar",),
     "endpoints": ("endpoint_latency", "endpoint_throughput"),
@@ -27,7 +27,7 @@ NAMES = tuple(MODULES)
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="Measures Fieldmark beside its peers, in one run."
+        prog="python -m benchmarks", description="Measures Fieldmark and its peers in one run."
     )
     parser.add_argument(
         "names",
@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
     )
     names = parser.parse_args(arguments).names or NAMES
     if unknown := sorted(set(names) - set(NAMES)):
-        parser.error(f"no benchmark is called {', '.join(unknown)}. There are: {', '.join(NAMES)}")
+        parser.error(f"unknown benchmark: {', '.join(unknown)}. Choose from: {', '.join(NAMES)}")
     try:
         with harness.alone():
             for name in names:

@@ -1,4 +1,4 @@
-"""How a benchmark runs a program, and how it shows what it found."""
+"""Run programs for benchmarks, and show the results."""
 
 from __future__ import annotations
 
@@ -23,29 +23,26 @@ import psutil
 from core import settings
 from core.jobs import processes
 
-# Above this share of the machine used by others, a figure says more about them.
+# Above this share of the machine used by others, a result is not reliable.
 DISTURBED = 0.1
 
 
 class BenchmarkError(Exception):
-    """A program that was to be measured failed; the message carries the end of its output."""
+    """A measured program failed; the message has the end of its output."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One ended program: its seconds from process start to process end,
-    and each line with the second it came at.
-
-    `disturbed` is the share of the machine that other programs, or other guests of the same host,
-    used meanwhile.
-    """
+    """One finished program: its seconds from start to end, and each output line with its second.
+    `disturbed` is the share of the machine used meanwhile by other programs or other guests of the
+    host."""
 
     seconds: float
     lines: tuple[tuple[float, str], ...]
     disturbed: float = 0.0
 
     def report(self) -> Mapping[str, Any]:
-        """The JSON object in the program's last line, which is how peers say what they reached."""
+        """The JSON object in the program's last line, in which peers report their results."""
         found = json.loads(self.lines[-1][1])
         assert isinstance(found, dict)
         return found
@@ -53,10 +50,8 @@ class Run:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table.
-
-    `value` is in the benchmark's unit; what is no peer, only worth knowing, is not compared.
-    """
+    """One line of the table. `value` is in the benchmark's unit. Lines that are not peers, but
+    informative, are not compared."""
 
     name: str
     value: float
@@ -67,10 +62,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one benchmark found.
-
-    `target` is a ratio; `extra` holds further figures for the JSON object.
-    """
+    """The result of one benchmark. `target` is a ratio; `extra` has further figures for the JSON
+    object."""
 
     bench: str
     unit: str
@@ -87,7 +80,7 @@ class Outcome:
         return self.ratio_to(self.peer)
 
     def ratio_to(self, other: Row) -> float:
-        """How many times better ours is than the other."""
+        """Return how many times better Fieldmark is than the peer."""
         if self.more_is_better:
             return self.ours.value / other.value
         return other.value / self.ours.value
@@ -108,8 +101,8 @@ class Outcome:
 
 
 def show(outcome: Outcome) -> None:
-    """Prints the table for people and, as the last line, the JSON object for programs."""
-    lines = [("", outcome.unit, "accuracy", "ours is better", "")]
+    """Print the table and, as the last line, the JSON object for programs."""
+    lines = [("", outcome.unit, "accuracy", "Fieldmark is better", "")]
     for row in (outcome.ours, outcome.peer, *outcome.others):
         accuracy, times = "", ""
         if row.accuracy is not None:
@@ -137,7 +130,7 @@ def show(outcome: Outcome) -> None:
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Waits until no other benchmark runs on this machine, for two at once measure each other."""
+    """Wait until no other benchmark runs on this machine, because two would disturb each other."""
     with (Path(tempfile.gettempdir()) / f"fieldmark-benchmarks-{os.getuid()}.lock").open(
         "wb"
     ) as file:
@@ -150,10 +143,8 @@ def alone() -> Iterator[None]:
 
 
 def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], label: str) -> Run:
-    """Runs a program to its end, its clock starting before the process does.
-
-    BenchmarkError where it fails.
-    """
+    """Run a program to its end; the time includes the process start. Raises BenchmarkError if it
+    fails."""
     print(f"  {label} ...", end="", file=sys.stderr, flush=True)
     lines: list[tuple[float, str]] = []
     start, cpu = time.perf_counter(), _cpu_of_others()
@@ -177,9 +168,8 @@ def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], label: str
 
 
 def run_peer(name: str, images: Path, manifest: Path, *options: str) -> Run:
-    """Runs `benchmarks.peers.<name>` on the images of a manifest,
-    in an environment that holds nothing of ours.
-    """
+    """Run `benchmarks.peers.<name>` on the images of a manifest, in an environment without
+    Fieldmark."""
     command = [
         sys.executable,
         "-m",
@@ -197,7 +187,7 @@ def run_peer(name: str, images: Path, manifest: Path, *options: str) -> Run:
 
 @functools.cache
 def workspace() -> Path:
-    """A folder for this process's runs, removed when it ends."""
+    """Return a folder for this process's runs, removed when it exits."""
     folder = tempfile.TemporaryDirectory(prefix="fieldmark-bench-")
     _kept.append(folder)
     return Path(folder.name)
@@ -207,16 +197,15 @@ _kept: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def _cpu_of_others() -> float:
-    """Processor seconds since the start of the machine that neither its idling nor an ended child
-    of ours accounts for.
-    """
+    """Return the CPU seconds since boot that are neither idle nor used by finished children of this
+    process."""
     times, children = psutil.cpu_times(), resource.getrusage(resource.RUSAGE_CHILDREN)
     everyone = times.user + times.system + getattr(times, "nice", 0) + getattr(times, "steal", 0)
     return float(everyone - children.ru_utime - children.ru_stime)
 
 
 def machine() -> str:
-    """The processor's name and how many of its cores this process may use."""
+    """Return the CPU's name and the number of cores that this process may use."""
     names = (
         line.split(":", 1)[1].strip()
         for line in _cpuinfo().splitlines()

@@ -1,6 +1,5 @@
-"""The photos that benchmarks run on: the folder FIELDMARK_BIRDS names,
-or the drawn sketchbook where it is not set.
-"""
+"""The photos of the benchmarks: the folder in FIELDMARK_BIRDS, or the drawn sketchbook if it is not
+set."""
 
 from __future__ import annotations
 
@@ -25,7 +24,7 @@ BY_RATIOS = {"kind": "stratified", "ratios": settings.DEFAULT_RATIOS, "seed": se
 class Photos:
     """An imported dataset as a training job sees it.
 
-    `import_seconds` is what bringing it in took, once.
+    `import_seconds` is the duration of the import.
     """
 
     name: str
@@ -37,12 +36,9 @@ class Photos:
 
 @functools.cache
 def photos() -> Photos:
-    """Imports the photos into a home of this process and writes the manifest that ours and the
-    peers read.
-
-    The official split is used where there is one, with a share of its training photos as
-    validation; the drawn sketchbook is split by ratios.
-    """
+    """Import the photos into a home of this process and write the manifest that Fieldmark and the
+    peers read. The official split is used if there is one, with a share of its training photos as
+    validation; the drawn sketchbook is split by ratios."""
     os.environ[settings.ENV_HOME] = str(harness.workspace() / "home")
     given = os.environ.get(ENV_BIRDS)
     source = ImportSource("folder", Path(given).resolve()) if given else ImportSource("sample")

@@ -26,9 +26,8 @@ PATIENCE_SECONDS = 600
 
 @dataclass(frozen=True)
 class Watched:
-    """Seconds from the click on Train until the job said something, reported its first figures,
-    and was Completed; test top-1.
-    """
+    """Seconds from the click on Train until the first log line, the first metrics and Completed;
+    test top-1."""
 
     first_line: float
     first_metrics: float
@@ -38,7 +37,7 @@ class Watched:
 
 @contextmanager
 def running() -> Iterator[None]:
-    """The block runs with the process that an app keeps ready from some seconds after its start."""
+    """Run the block with the warm process that an app has some seconds after its start."""
     process = LOCAL.warm_up()
     try:
         wait_for(prefork.socket_path().exists, time.perf_counter())
@@ -51,10 +50,8 @@ def running() -> Iterator[None]:
 
 
 def train(photos: Photos, label: str, **hyperparameters: str) -> Watched:
-    """Submits a job as the Train page does and watches it to its end.
-
-    BenchmarkError where it is not Completed.
-    """
+    """Submit a job as the Train page does and wait for its end. Raises BenchmarkError if it is not
+    Completed."""
     print(f"  ours: {label} ...", end="", file=sys.stderr, flush=True)
     spec = TrainingSpec("benchmark", photos.version.dataset_id, photos.version.id, hyperparameters)
     clicked = time.perf_counter()
@@ -75,7 +72,7 @@ def train(photos: Photos, label: str, **hyperparameters: str) -> Watched:
 
 
 def median(runs: list[Watched]) -> Watched:
-    """The median of each figure; the accuracy is that of the run with the median time."""
+    """Return the median of each figure; the accuracy is that of the run with the median time."""
     middle = sorted(runs, key=lambda run: run.completed)[len(runs) // 2]
     first_line, first_metrics = (
         statistics.median(getattr(run, name) for run in runs)
@@ -85,7 +82,7 @@ def median(runs: list[Watched]) -> Watched:
 
 
 def wait_for(happened: Callable[[], bool], since: float) -> float:
-    """Seconds from `since` until it happened."""
+    """Return the seconds from `since` until it happened."""
     while not happened():
         if time.perf_counter() - since > PATIENCE_SECONDS:
             raise BenchmarkError(f"nothing happened for {PATIENCE_SECONDS} s")

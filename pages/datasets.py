@@ -5,6 +5,7 @@ import streamlit as st
 from core.datasets import store
 from core.jobs import store as jobs
 from ui import links, messages
+from ui.datasets import home as dataset_home
 from ui.datasets import inspection as inspecting
 from ui.datasets import view as dataset_view
 from ui.guard import guard
@@ -24,8 +25,13 @@ if job_id.startswith(jobs.prefix("plan")):
 
 # An import has the page to itself: a dataset below it could be mistaken for its result.
 importing = not datasets or bool(job_id or plan_id) or links.parameter("view") == "import"
-with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
+home = not importing and len(datasets) > 1 and links.parameter("dataset") not in datasets
+with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
     st.title("Datasets", width="content")
+    buttons = st.container(horizontal=True, width="content", key="ds_buttons")
+with buttons:
+    if len(datasets) > 1 and not home and not importing:
+        links.link("datasets", "All datasets", ":material/grid_view:")
     if datasets and not importing:
         links.button(
             "Import photos", "datasets", key="ds_new", icon=":material/add:", view="import"
@@ -45,4 +51,7 @@ if importing:
 else:
     import_view.show_running()
     with messages.report_errors():
-        dataset_view.show(datasets)
+        if home:
+            dataset_home.show(datasets, links.parameter("dataset"))
+        else:
+            dataset_view.show(datasets, buttons=buttons)

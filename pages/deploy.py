@@ -18,6 +18,7 @@ from ui.notices import missing, title
 from ui.text import plain
 
 guard()
+links.show_address()
 
 endpoints = {endpoint.id: endpoint for endpoint in backends.endpoints()}
 ended = {job.id: job for job in jobs.readable("endpoint") if job.state is State.COMPLETED}

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core import first_run
 from core.models import store as models
 from ui import links, messages
 from ui.guard import guard
@@ -19,6 +20,7 @@ if not model:
     model_list.show()
 else:
     title.show(model.name, "Models")
+    first_run.mark(first_run.MISTAKES)
     with messages.report_errors():
         links.link("models", "All models", ":material/arrow_back:")
         header.show(model)

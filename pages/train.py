@@ -6,10 +6,12 @@ from core.jobs import store as jobs
 from ui import links, messages
 from ui.guard import guard
 from ui.notices import missing, title
+from ui.shared import live
 from ui.text import plain
 from ui.training import actions as job_actions
 from ui.training import compare as compare_view
 from ui.training import form as train_form
+from ui.training import heading
 from ui.training import job as job_card
 from ui.training import list as job_list
 
@@ -20,7 +22,9 @@ if job:
     title.show_job(job, "Train")
     with messages.report_errors():
         links.link("train", "All training jobs", ":material/arrow_back:")
+        live.announce_end(job)
         st.title(plain(job.name))
+        heading.show(job, heading.model_facts(job))
         job_actions.show(job)
         job_card.show(job)
         job_actions.details(job)

@@ -125,7 +125,8 @@ def heated(heated_home: Path, monkeypatch: pytest.MonkeyPatch) -> models.Model:
 
 
 def kill_processes_of(home: Path, but: Collection[int] = ()) -> None:
-    """Kills every process whose environment, working folder or command line names `home`, and waits until none of them runs.
+    """Kill every process whose environment, working folder or command line names `home`, and waits
+    until none of them runs.
 
     Those whose pids are in `but` are left alone.
     """

@@ -35,7 +35,7 @@ class Hole:
 
 
 def listed(text: str) -> tuple[dt.date, list[Hole]]:
-    """The day of a list and its holes. Raises ValueError for a line that is neither."""
+    """Return the day of a list and its holes. Raises ValueError for a line that is neither."""
     day = re.search(r"^# Looked through: (\d{4}-\d{2}-\d{2})", text, re.MULTILINE)
     if not day:
         raise ValueError("The list of holes has no line '# Looked through: <date>'.")
@@ -45,7 +45,7 @@ def listed(text: str) -> tuple[dt.date, list[Hole]]:
 
 
 def lowest(text: str) -> dict[str, Version | None]:
-    """The lowest version that requirements allow of each package; None where any is allowed."""
+    """Return the lowest version that requirements allow of each package; None if any is allowed."""
     found: dict[str, Version | None] = {}
     for requirement in _requirements(text):
         versions = [Version(one.version) for one in requirement.specifier if one.operator in FLOORS]
@@ -57,7 +57,7 @@ def lowest(text: str) -> dict[str, Version | None]:
 
 
 def problems(holes: list[Hole], requirements: dict[str, str]) -> Iterator[str]:
-    """A sentence for each package that is installed, or allowed, in a version with a hole."""
+    """Yield a sentence for each package that is installed, or allowed, in a version with a hole."""
     for hole in holes:
         installed, mended = _installed(hole.package), f"{hole.id} is fixed in {hole.fixed}."
         if installed and installed < hole.fixed:

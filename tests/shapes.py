@@ -12,7 +12,7 @@ SIZE = (72, 64)
 
 
 def photo(name: str, seed: int) -> Image.Image:
-    """One RGB photo, 72 x 64; the same name and seed give the same pixels."""
+    """Return one RGB photo, 72 x 64; the same name and seed give the same pixels."""
     chance = np.random.default_rng([seed, *name.encode()])
     image = Image.new("RGB", SIZE, tuple(chance.integers(180, 256, 3).tolist()))
     left, top, side = (
@@ -33,7 +33,7 @@ def photo(name: str, seed: int) -> Image.Image:
 
 
 def draw(root: Path, per_class: int = 12) -> Path:
-    """`<root>/<class>/<nn>.png`."""
+    """Return `<root>/<class>/<nn>.png`."""
     for name in CLASSES:
         (root / name).mkdir(parents=True)
         for number in range(per_class):

@@ -24,7 +24,7 @@ def functions(path: Path) -> set[str]:
 
 
 def files_by_number() -> dict[str, set[str]]:
-    """The files that hold tests of each fault, by its number."""
+    """Return the files that hold tests of each fault, by its number."""
     found: dict[str, set[str]] = {}
     for path in (settings.PROJECT / "tests").rglob("*.py"):
         for number in re.findall(r"def test_fault_(\d\d)_", path.read_text(encoding="utf-8")):

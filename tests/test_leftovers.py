@@ -56,7 +56,7 @@ def wait():
 
 
 def everything() -> set[Path]:
-    """All that lies in the home but the folders it always has."""
+    """Return all that lies in the home but the folders it always has."""
     usual = {"datasets", "jobs", "tmp", "uploads", "features", "review", "thumbnails", "weights"}
     found = settings.home().rglob("*")
     return {path for path in found if path.relative_to(settings.home()).as_posix() not in usual}

@@ -52,7 +52,8 @@ def where(path: Path, node: ast.AST) -> str:
 
 
 def imports(tree: ast.Module) -> Iterator[tuple[str, ast.stmt]]:
-    """Every absolutely imported top-level package with the statement, wherever in the file it stands."""
+    """Yield every absolutely imported top-level package with the statement, wherever in the file it
+    stands."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name.split(".")[0], node) for alias in node.names)
@@ -72,7 +73,8 @@ def test_no_part_imports_what_lies_above_it(folder: str) -> None:
 
 
 def compares_backend(node: ast.AST) -> bool:
-    """`backend == ...`, `job.backend in ...`, `x == "local"` and `case "sagemaker"`: choices that belong to core/backends."""
+    """Return `backend == ...`, `job.backend in ...`, `x == "local"` and `case "sagemaker"`: choices
+    that belong to core/backends."""
     if isinstance(node, ast.match_case):
         return any(
             isinstance(part, ast.Constant) and part.value in BACKENDS
@@ -157,7 +159,8 @@ CHOICES = {"selectbox", "multiselect", "segmented_control", "pills", "radio", "s
 
 
 def offers_options(node: ast.AST) -> bool:
-    """A call of one of Streamlit's widgets that send a label back, or an option to type more than what is offered."""
+    """Return a call of one of Streamlit's widgets that send a label back, or an option to type more
+    than what is offered."""
     if not isinstance(node, ast.Call):
         return False
     called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
@@ -292,7 +295,7 @@ core.backends.sagemaker.inventory > core core.aws core.backends.sagemaker
 ui > core core.bin core.io ui.notices ui.shell
 ui.importing > core core.aws core.backends core.datasets core.datasets.importing
     core.datasets.planning core.datasets.planning.tables core.io core.jobs core.jobs.status ui
-    ui.shared
+    ui.notices ui.shared
 ui.components > core
 ui.notices > core core.jobs ui ui.components
 ui.shared > core core.aws core.backends core.backends.sagemaker.endpoints core.batch core.bin
@@ -306,7 +309,7 @@ ui.datasets > core core.backends core.datasets core.datasets.editing core.datase
     core.datasets.inspection core.io core.jobs core.jobs.status core.models ui ui.components
     ui.models ui.notices ui.shared
 ui.training > core core.aws core.backends core.datasets core.io core.jobs core.jobs.status
-    core.models core.training ui ui.notices ui.shared
+    core.models core.training ui ui.components ui.notices ui.shared
 ui.tuning > core core.backends core.bin core.datasets core.io core.jobs core.jobs.status
     core.models core.training core.tuning ui ui.components ui.notices ui.shared ui.training
 ui.models > core core.evaluation core.io core.models ui ui.notices ui.shared
@@ -329,7 +332,7 @@ MOST_MODULES = 16
 
 
 def allowed() -> dict[str, set[str]]:
-    """The table above; a line that is indented goes on with the one before."""
+    """Return the table above; a line that is indented goes on with the one before."""
     rows = re.sub(r"\n +", " ", ARROWS.strip()).splitlines()
     return {room.strip(): set(to.split()) for room, to in (row.split(">") for row in rows)}
 
@@ -351,7 +354,7 @@ def room_of(module: str, path: Path) -> str:
 
 
 def imported(tree: ast.Module, known: dict[str, Path]) -> set[str]:
-    """The modules of ours that a module imports, at its top or inside its functions."""
+    """Return the modules of ours that a module imports, at its top or inside its functions."""
     found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -365,7 +368,7 @@ def imported(tree: ast.Module, known: dict[str, Path]) -> set[str]:
 
 
 def in_circles(graph: dict[str, set[str]]) -> set[str]:
-    """What is left when everything that leads nowhere is taken away, again and again."""
+    """Return what is left when everything that leads nowhere is taken away, again and again."""
     left = dict(graph)
     while ends := {name for name, to in left.items() if not to & left.keys()}:
         left = {name: to for name, to in left.items() if name not in ends}

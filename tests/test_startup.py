@@ -23,7 +23,7 @@ from tests.conftest import SMALL
 
 
 def submitted(model: Model, hyperparameters: dict[str, str]) -> tuple[Job, float, float]:
-    """The ended job, and the seconds to its first log line and to its first epoch."""
+    """Return the ended job, and the seconds to its first log line and to its first epoch."""
     begun = time.monotonic()
     job = LOCAL.train(TrainingSpec("Start", model.dataset_id, model.version_id, hyperparameters))
     until(lambda: "Fieldmark training starts" in LOCAL.log(job).text, "the first line")
@@ -33,7 +33,7 @@ def submitted(model: Model, hyperparameters: dict[str, str]) -> tuple[Job, float
 
 
 def warm_process(home: Path) -> psutil.Process:
-    """The tests' own child that keeps that home warm."""
+    """Return the tests' own child that keeps that home warm."""
 
     def is_it(process: psutil.Process) -> bool:
         try:

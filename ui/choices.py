@@ -1,10 +1,9 @@
-"""Every choice among options: each option has a label of its own, and what was chosen stays
-chosen while labels change around it.
+"""Choices among options: every option has a unique label, and the choice stays the same when labels
+change.
 
-Streamlit's widgets send the label back and not the option. Where two options have one label it
-takes the last one, whichever was meant, so a page would train on, serve or delete another thing. No
-page calls those widgets itself.
-"""
+Streamlit's widgets send back the label, not the option. If two options had one label, Streamlit
+would take the last one, and a page would train on, serve or delete the wrong thing. So no page
+calls those widgets itself."""
 
 from __future__ import annotations
 
@@ -23,16 +22,15 @@ Label = Callable[[Any], str]
 _ID_TIME = re.compile(r"(\d{4})(\d{2})(\d{2})t(\d{2})(\d{2})\d{2}-")
 _ID = re.compile(r"-[a-z0-9]{6}$")
 SHORT_ID = 6
-# What a session keeps beside a widget: the label its choice was drawn with, and that a chosen thing
-# has gone, and what the address named.
+# Kept in the session beside a widget: the label of the choice, the label of a choice that is gone,
+# and what the address named.
 _DRAWN, _GONE, _ADDRESS = ".drawn", ".gone", ".address"
 
 
 def labels(options: Sequence[T], label: Label = str, hint: Label | None = None) -> dict[T, str]:
-    """A label for each option, no two of them alike to an eye. `hint` says more about an option
-    whose label another one has too.
+    """Return a label for each option; no two look the same.
 
-    The empty option ("all", "nothing") keeps its own.
+    `hint` is added to labels that are not unique. The empty option ("all", "none") keeps its label.
     """
     found = {option: label(option) for option in options}
     more: tuple[Label, ...] = (hint or short_id, short_id)
@@ -47,8 +45,8 @@ def labels(options: Sequence[T], label: Label = str, hint: Label | None = None) 
 
 
 def short_id(option: Any) -> str:
-    """When a thing was made, where its id says so, and the end of the id; nothing for what has
-    no id of ours."""
+    """Return the time in an id of Fieldmark, if there is one, and its last characters; "" for other
+    values."""
     text = str(option)
     if not _ID.search(text):
         return ""
@@ -68,8 +66,8 @@ def one(
     on: Any = st,
     **more: Any,
 ) -> T:
-    """A select box in which something is always chosen: `start`, where it is an option, else the
-    first."""
+    """Draw a select box that always has a choice: at first `start` if it is an option, else the
+    first option."""
     named = labels(options, label)
     _keep(key, named)
     index = _place(options, named, start) or 0
@@ -90,7 +88,7 @@ def maybe(
     on: Any = st,
     **more: Any,
 ) -> T | None:
-    """A select box in which nothing need be chosen."""
+    """Draw a select box that may have no choice (None)."""
     named = labels(options, label)
     _keep(key, named)
     index = _place(options, named, start)
@@ -116,12 +114,12 @@ def thing(
     on: Any = st,
     **more: Any,
 ) -> str | None:
-    """A dataset, a model, a version ... to work on: the one the address names, else `start`,
-    else the first.
+    """Draw a select box for a dataset, model or version: the one that the address names, else
+    `start`, else the first option.
 
-    The address names it as `wanted`; or in `parameter`, which then follows the choice, and the
-    choice follows it (`always` has it name even the first). It is never another thing by accident:
-    where the named one is not there, or what was chosen goes, that is said and nothing is chosen.
+    The address names it as `wanted`, or in the query parameter `parameter`, which is kept the same
+    as the choice (with `always`, even for the first option). If the thing that is named or chosen
+    is gone, a warning says so and the choice is None; it never falls back to another thing.
     """
     named = labels(options, label, hint)
     if parameter:
@@ -146,7 +144,7 @@ def thing(
     )
     if chosen is None and lost:
         on.warning(
-            f"The {what} {plain(lost)} is not here any more. {words}.", icon=":material/warning:"
+            f"There is no {what} {plain(lost)} any more. {words}.", icon=":material/warning:"
         )
     elif chosen is not None:
         st.session_state.pop(f"{key}{_GONE}", None)
@@ -159,8 +157,7 @@ def thing(
 
 
 def _follow(key: str, named: dict[str, str], wanted: str, first: str | None) -> None:
-    """Chooses what the address names, where somebody went to another address since; a choice
-    made here stays otherwise."""
+    """Choose what the address names if the address has changed; otherwise keep the choice."""
     if key in st.session_state and st.session_state.get(f"{key}{_ADDRESS}", wanted) != wanted:
         st.session_state[key] = wanted or first
         if wanted and wanted not in named:
@@ -168,14 +165,14 @@ def _follow(key: str, named: dict[str, str], wanted: str, first: str | None) -> 
 
 
 def _lost(key: str, named: dict[str, str], wanted: str) -> str:
-    """What should be chosen and is not there: what the address names, or what was chosen here."""
+    """Return what is named or was chosen and is gone, or ""."""
     if wanted and wanted not in named:
         return wanted
     return str(st.session_state.get(f"{key}{_GONE}", ""))
 
 
 def _name(key: str, parameter: str, chosen: str | None, unless: str | None) -> None:
-    """Names the choice in the address, where it is another than what that says."""
+    """Write the choice into the address if it differs."""
     if chosen is not None and chosen != unless:
         links.set_parameters(**{parameter: chosen})
     st.session_state[f"{key}{_ADDRESS}"] = links.parameter(parameter)
@@ -191,7 +188,7 @@ def many(
     on: Any = st,
     **more: Any,
 ) -> list[T]:
-    """Several options."""
+    """Draw a multiselect."""
     named = labels(options, label)
     chosen = st.session_state.get(key)
     if chosen and any(
@@ -219,7 +216,7 @@ def segment(
     on: Any = st,
     **more: Any,
 ) -> T:
-    """One of a few, side by side, one of which is always lit: a click on it does not put it out."""
+    """Draw a segmented control that always has a choice."""
     named = labels(options, label)
     _keep(key, named)
     first = _first(options, named, start)
@@ -246,8 +243,10 @@ def view(
     label: Label = str,
     **more: Any,
 ) -> T:
-    """The view of a page, which the address names as `key`. Another view starts without what was
-    chosen in the last one: only the parameters in `keep` stay in the address."""
+    """Draw the views of a page; the query parameter `key` names the view.
+
+    Another view starts fresh: of the other query parameters only those in `keep` stay.
+    """
     return segment(
         title,
         options,
@@ -263,7 +262,7 @@ def view(
 def segment_or_none(
     title: str, options: Sequence[T], *, key: str, label: Label = str, on: Any = st, **more: Any
 ) -> T | None:
-    """One of a few or none: a second click takes the choice back."""
+    """Draw a segmented control that may have no choice: a second click clears it."""
     named = labels(options, label)
     _keep(key, named)
     return _drawn(
@@ -283,7 +282,7 @@ def pill(
     on: Any = st,
     **more: Any,
 ) -> T:
-    """As `segment`, for more of them."""
+    """Draw pills that always have a choice."""
     named = labels(options, label)
     _keep(key, named)
     first = _first(options, named, start)
@@ -311,7 +310,7 @@ def pill_or_none(
     on: Any = st,
     **more: Any,
 ) -> T | None:
-    """As `segment_or_none`, for more of them."""
+    """Draw pills that may have no choice: a second click clears it."""
     named = labels(options, label)
     _keep(key, named)
     first = None
@@ -327,7 +326,7 @@ def pill_or_none(
 def pills(
     title: str, options: Sequence[T], *, key: str, label: Label = str, on: Any = st, **more: Any
 ) -> list[T]:
-    """Any number of a few."""
+    """Draw pills of which any number can be chosen."""
     named = labels(options, label)
     found: list[T] = on.pills(
         title, list(options), selection_mode="multi", format_func=_shown(named), key=key, **more
@@ -338,6 +337,7 @@ def pills(
 def radio(
     title: str, options: Sequence[T], *, key: str, label: Label = str, on: Any = st, **more: Any
 ) -> T:
+    """Draw radio buttons."""
     named = labels(options, label)
     _keep(key, named)
     return _drawn(
@@ -358,7 +358,7 @@ def _first(options: Sequence[T], named: dict[T, str], start: Any) -> Any:
 
 
 def _repeated(found: dict[T, str]) -> list[T]:
-    """The options whose labels look like another's: blanks in a row are one to an eye."""
+    """Return the options whose labels are not unique; repeated blanks count as one."""
     seen = Counter(" ".join(text.split()) for text in found.values())
     return [
         option
@@ -372,23 +372,23 @@ def _shown(named: dict[T, str]) -> Label:
 
 
 def _drawn(key: str, named: dict[T, str], chosen: Any) -> Any:
-    """Remembers under which label the choice was shown."""
+    """Remember the label of the choice."""
     if chosen is not None:
         st.session_state[f"{key}{_DRAWN}"] = named[chosen]
     return chosen
 
 
 def _keep(key: str, named: dict[T, str]) -> None:
-    """The same choice under its new label: the browser would go on sending the old one, which
-    may be another's by now."""
+    """Keep the choice if its label changed: the browser would send the old label, which may belong
+    to another option."""
     meant = st.session_state.get(key)
     if meant in named and st.session_state.get(f"{key}{_DRAWN}", named[meant]) != named[meant]:
         st.session_state[key] = meant
 
 
 def _settle(key: str, named: dict[str, str]) -> None:
-    """As `_keep`; where what was chosen is gone, nothing is chosen, and a button that was
-    pressed for it does nothing."""
+    """Keep the choice as `_keep` does; clear it if the thing is gone. The rerun cancels a click on
+    a button that acts on it."""
     meant = st.session_state.get(key)
     if meant is not None and meant not in named and st.session_state.get(f"{key}{_DRAWN}"):
         st.session_state[f"{key}{_GONE}"] = str(st.session_state.pop(f"{key}{_DRAWN}"))

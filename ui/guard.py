@@ -1,5 +1,5 @@
-"""The line every page begins with: who may see it. A deep link can reach a page without the
-router having run."""
+"""The login check that every page begins with: a deep link can open a page before the router has
+run."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ui.text import plain
 
 
 def guard() -> None:
-    """Stops the page for a visitor who is not signed in, where a login is configured (`[auth]`
-    in secrets.toml)."""
+    """Show the sign-in form instead of the page if a login is configured (`[auth]` in secrets.toml)
+    and the visitor is not signed in."""
     found = login.current()
     if not found.is_required or (not found.problem and st.user.get("is_logged_in")):
         return

@@ -1,5 +1,5 @@
-"""Deep links: every view is a page with query parameters, and these are the only places that
-name them."""
+"""Links: every view is a page with query parameters. No other module names the files of the
+pages."""
 
 from __future__ import annotations
 
@@ -15,23 +15,31 @@ PAGES = settings.PROJECT / "pages"
 
 
 def to(page: str, **parameters: str) -> None:
-    """Goes to a page and sets its query parameters; nothing after this call runs."""
+    """Open a page with these query parameters; nothing after this call runs."""
     st.switch_page(PAGES / f"{page}.py", query_params=parameters)
 
 
 def link(page: str, label: str, icon: str | None = None, **parameters: str) -> None:
-    """A link that a person can also open in a new tab."""
+    """Draw a link to a page, which also opens in a new tab."""
     st.page_link(PAGES / f"{page}.py", label=label, icon=icon, query_params=parameters)
 
 
+def show_address() -> None:
+    """Send this page's parameters to the browser.
+
+    After a link from a page to itself, Streamlit knows the new parameters but leaves the browser's
+    address as it was, and the next click would bring the old ones back.
+    """
+    st.query_params.update({})
+
+
 def parameter(name: str) -> str:
-    """A query parameter of this page, or the empty string."""
+    """Return a query parameter of this page, or ""."""
     return str(st.query_params.get(name, ""))
 
 
 def set_parameters(**parameters: str) -> None:
-    """Puts a choice into the address, so that the view can be linked to; an empty value takes
-    the parameter out."""
+    """Set query parameters of this page; an empty value removes one."""
     for name, value in parameters.items():
         if value:
             st.query_params[name] = value
@@ -40,10 +48,10 @@ def set_parameters(**parameters: str) -> None:
 
 
 def keep_only(*names: str) -> None:
-    """Take every other parameter out of the address.
+    """Remove all other query parameters, so that nothing of one view stays in the address of
+    another.
 
-    So nothing of one view of a page stays in the address of another. A widget that is bound to a
-    parameter takes it out itself.
+    Parameters that are bound to a widget are removed by Streamlit with the widget.
     """
     for name in st.query_params.to_dict():
         if name not in names:
@@ -61,6 +69,6 @@ def button(
     hint: str | None = None,
     **parameters: str,
 ) -> None:
-    """A button that leads to another page."""
+    """Draw a button that opens a page with these query parameters."""
     if st.button(label, key=key, icon=icon, type=kind, help=hint):
         to(page, **parameters)

@@ -1,5 +1,5 @@
-"""How errors reach a person: beside the field they belong to, or as a note in place of what
-could not be shown."""
+"""How errors are shown: below the form field that they are about, or in place of a part of the page
+that can't be drawn."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ logger = logging.getLogger(__name__)
 
 
 class report_errors:  # noqa: N801, read as a verb: `with messages.report_errors():`
-    """Shows what Fieldmark or the system's disk refuses inside the block as an error note instead
-    of a traceback."""
+    """Show a FieldmarkError or OSError that the block raises as a message instead of a
+    traceback."""
 
     def __enter__(self) -> None: ...
 
@@ -31,7 +31,7 @@ class report_errors:  # noqa: N801, read as a verb: `with messages.report_errors
             words = str(error)
         elif isinstance(error, OSError):
             words = files.os_reason(error)
-            logger.warning("A page could not go on.", exc_info=error)
+            logger.warning("A page could not be drawn.", exc_info=error)
         else:
             return False
         st.error(plain(words), icon=":material/error:")
@@ -39,12 +39,11 @@ class report_errors:  # noqa: N801, read as a verb: `with messages.report_errors
 
 
 def beside(errors: dict[str, str], field: str) -> None:
-    """The message that belongs to a form field, if there is one, right below it."""
+    """Draw the error message of a form field, if there is one."""
     if message := errors.get(field):
         st.caption(f":red[:material/error: {plain(message)}]")
 
 
 def as_fields(error: UserError) -> dict[str, str]:
-    """One error as the `errors` of a form; what names no field stands at the form's end, under
-    the empty name."""
+    """Return one error as the `errors` of a form, by field; "" if it is about no field."""
     return {error.field: str(error)}

@@ -1,5 +1,5 @@
-"""A choice among known options, or one of a person's own, which is typed only after they said
-that it is another one."""
+"""A choice among known options or a new one, which has a text field of its own: half of a name that
+is typed to search never becomes a new option."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def maybe(
     start: str = "",
     on: Any = st,
 ) -> str | None:
-    """The option, or what was typed; `own` is the option that opens the text `field`. None while
-    there is nothing."""
+    """Draw the select box and, for the option `own`, the text field `field`; return the choice or
+    what was typed, None for neither."""
     chosen = choices.maybe(
         title,
         [*options, OWN],

@@ -1,4 +1,4 @@
-"""Long lists a page at a time."""
+"""Pagination of long lists."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ BUTTONS, BUTTON_PIXELS, ARROWS_PIXELS = 7, 36, 80
 
 
 def pages(rows: int, size: int) -> int:
-    """How many pages so many rows take, at least one."""
+    """Return the number of pages for so many rows, at least 1."""
     return max(1, -(-rows // size))
 
 
 def number(of: int, *, key: str, **more: Any) -> int:
-    """The page that is shown, from 1; the buttons for the others are drawn where there are any."""
+    """Draw the page buttons, if there is more than one page; return the current page, from 1."""
     if of <= 1:
         return 1
-    # In a row with other things Streamlit would hide numbers that there is room for.
+    # Without a width Streamlit hides page numbers that there is room for.
     width = min(of, BUTTONS) * BUTTON_PIXELS + ARROWS_PIXELS
     return min(int(st.pagination(of, key=key, width=width, **more) or 1), of)
 
 
 def rows(page: int, size: int) -> slice:
-    """The rows of a page."""
+    """Return the slice of the rows of a page."""
     return slice((page - 1) * size, page * size)
 
 
 def shown(total: int, size: int, *, key: str, **more: Any) -> slice:
-    """Which of so many rows are shown now."""
+    """Draw the page buttons and return the slice of the rows on the current page."""
     return rows(number(pages(total, size), key=key, **more), size)

@@ -1,5 +1,5 @@
-"""Deleting a thing: the form names it, its tick belongs to that thing alone, and it acts on what
-the address names or not at all. Undo restores what was deleted from the bin."""
+"""The form that deletes a dataset or a job. It names the thing, and acts only if the address still
+names it. Undo restores it from the bin."""
 
 from __future__ import annotations
 
@@ -27,11 +27,10 @@ def show(
     help: str | None = None,  # noqa: A002, as Streamlit calls it
     disabled: bool = False,
 ) -> None:
-    """A tick and a button that call `act` for the thing `thing_id`, which the parameter of the
-    address names.
+    """Draw a checkbox and a button that calls `act` for the thing `thing_id`, which the query
+    parameter `parameter` names.
 
-    Neither outlives the thing: their keys hold its id, so a tick never passes to the next one, nor
-    does a click that comes late.
+    Their keys contain the id: neither the tick nor a late click applies to another thing.
     """
     more = f" ({plain(facts)})" if facts else ""
     sure = st.checkbox(
@@ -50,8 +49,8 @@ def show(
         return
     if links.parameter(parameter) != thing_id:
         st.error(
-            "The address names another thing by now, so nothing was done. Look again, and repeat "
-            "it."
+            "Nothing was deleted: the page shows something else by now. Check the name and try "
+            "again."
         )
         return
     with messages.report_errors():

@@ -1,1 +1,1 @@
-"""The app itself: its start, its pages over many photos, and importing those."""
+"""The app: its start, pages over many photos, imports."""

@@ -1,8 +1,7 @@
-"""From `streamlit run app.py` to the first page drawn in a browser,
-beside Streamlit's own page of one line.
+"""From `streamlit run app.py` to the first page in a browser, next to a Streamlit page of one line.
 
-Chromium runs already, and the home holds one dataset and one model. The app's process must not have
-torch in it.
+Chromium is already running, and the home has one dataset and one model. The app's process must not
+import torch.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ def run() -> Outcome:
     bare = harness.workspace() / "bare.py"
     bare.write_text(BARE)
     with _browser() as chromium:
-        # In turn, so that what slows the machine down slows both.
+        # Alternating, so that load on the machine slows both.
         seconds = [
             (_start(settings.PROJECT / "app.py", chromium), _start(bare, chromium))
             for _ in range(REPEATS)
@@ -51,10 +50,9 @@ def run() -> Outcome:
         Row(
             "ours: the overview",
             ours,
-            note=f"to stay under {LIMIT_SECONDS:g} s; median of {REPEATS}; torch is not in the "
-            "app's process",
+            note=f"limit {LIMIT_SECONDS:g} s; median of {REPEATS}; no torch in the app's process",
         ),
-        Row("a bare Streamlit page", peer, note="what Streamlit itself takes"),
+        Row("a bare Streamlit page", peer, note="Streamlit's own start"),
         None,
         0,
         extra={"limit": LIMIT_SECONDS, "reached": ours < LIMIT_SECONDS},
@@ -63,7 +61,7 @@ def run() -> Outcome:
 
 @contextmanager
 def _browser() -> Iterator[Any]:
-    """A running Chromium. BenchmarkError where there is none."""
+    """Start Chromium. Raises BenchmarkError if there is none."""
     found = (
         shutil.which("chromium")
         or shutil.which("chromium-browser")
@@ -82,7 +80,7 @@ def _browser() -> Iterator[Any]:
 
 
 def _start(script: Path, chromium: Any) -> float:
-    """Seconds from the start of Streamlit to the heading of its first page."""
+    """Return seconds from the start of Streamlit to the heading of its first page."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -111,7 +109,7 @@ def _start(script: Path, chromium: Any) -> float:
         page.wait_for_selector(DRAWN, timeout=PATIENCE_SECONDS * 1000)
         seconds = time.perf_counter() - start
         if any("libtorch" in mapped.path for mapped in psutil.Process(process.pid).memory_maps()):
-            raise BenchmarkError(f"{script.name} has torch in its process")
+            raise BenchmarkError(f"{script.name} imported torch")
     finally:
         page.close()
         process.terminate()

@@ -1,9 +1,8 @@
-"""Importing a folder of many small files beside a bare loop that asks for each file's size and
-reads it.
+"""An import of a folder of many small files, next to a bare loop that reads each file and its size.
 
-Ours finds, hashes and decodes every file to its last line, splits, and writes the manifest; the
-loop does none of that, so a ratio below 1 is expected: it says how near the import is to what the
-disk allows. All files are in the page cache in both.
+The import lists, hashes and fully decodes every file, splits, and writes the manifest; the loop
+does none of that, so a ratio below 1 is expected: it compares the import with the disk's speed. All
+files are in the page cache for both.
 """
 
 from __future__ import annotations
@@ -90,9 +89,8 @@ def _decoded(path: Path) -> None:
 
 
 def _drawn(folder: Path) -> list[Path]:
-    """`<class>/<number>.jpg`: few pictures, each file with a comment of its own,
-    so that no two are the same.
-    """
+    """Return `<class>/<number>.jpg`: few pictures, each file with a unique comment, so that no two
+    are identical."""
     chance = np.random.default_rng(0)
     pictures = []
     for _ in range(PICTURES):

@@ -1,5 +1,5 @@
-"""Draws the datasets page by Streamlit's own runner and prints how long that takes:
-what page_scale runs, once for each dataset.
+"""Draws the datasets page with Streamlit's test runner and prints the time. page_scale runs it once
+per dataset.
 
 python -m benchmarks.app.page_probe '{"view": {"dataset": "many-0a1b2c"}, ...}'
 """
@@ -25,23 +25,21 @@ PAGE = str(settings.PROJECT / "pages" / "datasets.py")
 
 
 def main(views: Mapping[str, Mapping[str, str]]) -> None:
-    _opened({})  # what the first page ever costs, imports above all, is app_start's matter
+    _opened({})  # app_start measures the first page, which is mostly imports
     found = {name: _drawn(parameters) for name, parameters in views.items()}
     print(json.dumps({"views": found, "peak_mb": _peak_mb()}))
 
 
 def _peak_mb() -> float:
-    """The most memory that this process has held. ru_maxrss will not do:
-    it begins with that of the process which started this one.
-    """
+    """Return the most memory that this process has held. ru_maxrss would include the parent
+    process."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
 
 
 def _drawn(parameters: Mapping[str, str]) -> dict[str, float]:
-    """Milliseconds of the view's first drawing in a session,
-    and the median of the redraws after it.
-    """
+    """Return the milliseconds of the view's first run in a session, and the median of its
+    reruns."""
     app, first = _opened(parameters)
     if app.exception or (not app.get("component") and not app.get("bidi_component")):
         raise SystemExit(f"the page shows no photos: {[item.value for item in app.exception]}")

@@ -1,9 +1,9 @@
-"""The datasets page over a million photos with ten columns of metadata beside the same page over a
-thousand: opened, filtered, searched, sorted, turned and redrawn.
+"""The datasets page over a million photos with ten columns of metadata, next to the same page over
+a thousand: opened, filtered, searched, sorted, paged and redrawn.
 
-Ours is the redraw of a page with a million rows, the peer the same with a thousand; a ratio of 0.5
-is twice as slow. The photos' paths are made up, the thumbnails on the pages that are shown are
-real. A process of its own draws the page, as the app's would, and says how much memory that took.
+Fieldmark's figure is the rerun of a page with a million rows, the peer's with a thousand; a ratio
+of 0.5 is twice as slow. The photos' paths are invented, the thumbnails of the shown pages are real.
+A separate process draws the page and reports its peak memory.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from core.datasets.browse import METADATA, Query
 from core.io import images
 from core.jobs import processes
 
-# So few classes that one of them fills a page even of the small dataset: both pages then show as
-# many photos.
+# Few classes, so that one of them fills a page of the small dataset, too: both pages then show the
+# same number of photos.
 MANY, FEW, CLASSES = 1_000_000, 1_000, 20
-# What is looked at: the parameters in the address, and the rows that will then be on the page.
+# The views: the parameters in the address, and the rows that are then on the page.
 VIEWS: dict[str, tuple[Mapping[str, str], Query, int]] = {
     "all photos": ({}, Query(), 0),
     "one class": ({"ds_class": "Species 010"}, Query(label="Species 010"), 0),
@@ -110,7 +110,7 @@ def _measured(rows: int) -> Mapping[str, Any]:
 
 @contextmanager
 def in_home(path: Path) -> Iterator[None]:
-    """The block works in this FIELDMARK_HOME."""
+    """Use this FIELDMARK_HOME inside the block."""
     before = os.environ.get(settings.ENV_HOME)
     os.environ[settings.ENV_HOME] = str(path)
     try:
@@ -122,7 +122,7 @@ def in_home(path: Path) -> Iterator[None]:
 
 
 def _dataset(rows: int, home: Path) -> store.Version:
-    """A dataset of so many rows in CLASSES classes, every photo another one."""
+    """Create a dataset of this many rows in CLASSES classes, each photo unique."""
     chance = np.random.default_rng(0)
     label = np.sort(np.arange(rows) % CLASSES)
     ids = chance.bytes(32 * rows).hex()
@@ -162,7 +162,7 @@ def _metadata(frame: pd.DataFrame, chance: np.random.Generator) -> pd.DataFrame:
 
 
 def _address(version: store.Version, name: str, rows: int) -> dict[str, str]:
-    """The view's parameters; the thumbnails of its page are there afterwards."""
+    """Return the view's parameters, and create the thumbnails of its page."""
     given, query, middle = VIEWS[name]
     page = max(1, rows // PAGE_ROWS // 2) if middle else 1
     for image_id in store.page(version, query, offset=(page - 1) * PAGE_ROWS, limit=PAGE_ROWS)[0][

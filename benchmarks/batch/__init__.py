@@ -1,1 +1,1 @@
-"""A batch of photos: the whole of it, and its parts alone."""
+"""A batch of photos, and its parts alone."""

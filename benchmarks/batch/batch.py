@@ -1,9 +1,8 @@
-"""A batch of photos in a running app, beside what the same model in the same form does with photos
-that lie ready in memory.
+"""A batch of photos in a running app, next to the same model and engine with photos already in
+memory.
 
-On a CPU, reading and decoding a photo takes time of the very cores that run the network, so that no
-program can hide it behind the network, as one with a GPU can. `possible` says how much of the
-forward-only rate is left where nothing but that is lost.
+On a CPU, reading and decoding use the same cores as the network, so they cannot overlap with it as
+on a GPU. `possible` is the share of the forward-only rate that remains if nothing else is lost.
 """
 
 from __future__ import annotations
@@ -27,8 +26,7 @@ from core.models import store as models
 from core.models.store import Model
 
 REPEATS = 3
-# The bound by decoding is the tighter the quicker the network is; the quickest preset is shown
-# beside it.
+# The faster the network, the tighter the bound by decoding; so the fastest preset is shown, too.
 PRESET, QUICK = "best", "fast"
 SPLIT = "test"
 
@@ -52,9 +50,8 @@ class Rates:
 
     @property
     def possible(self) -> float:
-        """The share that is left where both take the same cores and nothing is lost besides:
-        1 / (1 / forward + 1 / decode).
-        """
+        """Return the share that remains if both use the same cores: 1 / (1 / forward + 1 /
+        decode)."""
         return 1 / (1 / self.forward + 1 / self.decode) / self.forward
 
 
@@ -111,7 +108,7 @@ def run() -> Outcome:
 
 
 def trained(where: Photos, preset: str) -> Model:
-    """The model of a preset, trained once."""
+    """Return the model of a preset, trained once."""
     for model in models.listing():
         if model.job.spec["hyperparameters"].get("preset") == preset:
             return model
@@ -120,11 +117,11 @@ def trained(where: Photos, preset: str) -> Model:
 
 
 def rates(model: Model) -> Rates:
-    """The batch and its parts in turn, so that what slows the machine down slows each of them."""
+    """Run the batch and its parts alternately, so that load on the machine slows each of them."""
     batches, parts = [], []
     for number in range(REPEATS + 1):
         facts = transform(model)
-        # The first run converts the networks and measures what that changes in the answers.
+        # The first run converts the networks and compares the answers.
         if number:
             batches.append(facts)
             parts.append(alone(model))
@@ -143,7 +140,7 @@ def rates(model: Model) -> Rates:
 
 
 def transform(model: Model) -> BatchProgress:
-    """One transform job, submitted as the Batch page does; what it reported at its end."""
+    """Run one transform job as the Batch page does, and return its final report."""
     print(f"  ours: batch of {SPLIT}, {model.name} ...", end="", file=sys.stderr, flush=True)
     spec = TransformSpec(
         "benchmark",
@@ -155,7 +152,7 @@ def transform(model: Model) -> BatchProgress:
     )
     job = LOCAL.transform(spec)
     clicked = time.perf_counter()
-    # Seldom: on two cores, asking costs what is to be measured.
+    # Rarely, because on two cores polling affects the measurement.
     while not LOCAL.refresh(job).state.is_finished:
         time.sleep(0.25)
     seconds = time.perf_counter() - clicked
@@ -172,7 +169,7 @@ def transform(model: Model) -> BatchProgress:
 
 
 def alone(model: Model) -> dict[str, float]:
-    """The rates of the parts, in a process of their own."""
+    """Return the rates of the parts, in a process of their own."""
     command = [sys.executable, "-m", "benchmarks.batch.parts", model.id, SPLIT]
     env = {**processes.worker_environment(), "PYTHONPATH": str(settings.PROJECT)}
     return dict(
@@ -185,4 +182,4 @@ def alone(model: Model) -> dict[str, float]:
 
 
 def _note(measured: Rates) -> str:
-    return f"decoding leaves {measured.possible:.2f} of it possible on these cores"
+    return f"decoding limits it to {measured.possible:.2f} on these cores"

@@ -1,9 +1,9 @@
-"""The parts of a batch, each alone: the network on photos that lie ready in memory,
-and the reading and decoding of them.
+"""The parts of a batch, each alone: the network on photos already in memory, and reading and
+decoding.
 
     python -m benchmarks.batch.parts MODEL_ID SPLIT
 
-The same model form, batches and threads as a transform job; prints photos per second as JSON.
+The same engine, batches and threads as a transform job; prints photos per second as JSON.
 """
 
 from __future__ import annotations

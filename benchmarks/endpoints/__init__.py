@@ -1,1 +1,1 @@
-"""An endpoint under one client and under several, beside TorchServe."""
+"""An endpoint with one and with several clients, next to TorchServe."""

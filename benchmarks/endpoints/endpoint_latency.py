@@ -1,6 +1,5 @@
-"""One photo over HTTP, one client: our endpoint beside TorchServe with
-sagemaker-pytorch-inference's handler, eager fp32.
-"""
+"""One photo over HTTP, one client: Fieldmark's endpoint next to TorchServe with
+sagemaker-pytorch-inference's handler, eager fp32."""
 
 from __future__ import annotations
 

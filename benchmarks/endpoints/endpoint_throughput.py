@@ -1,6 +1,5 @@
-"""Answers per second to 8 clients: our endpoint beside TorchServe with
-sagemaker-pytorch-inference's handler, eager fp32.
-"""
+"""Answers per second to 8 clients: Fieldmark's endpoint next to TorchServe with
+sagemaker-pytorch-inference's handler, eager fp32."""
 
 from __future__ import annotations
 

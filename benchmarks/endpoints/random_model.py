@@ -1,9 +1,9 @@
-"""An artifact with random weights of an architecture whose own have to be downloaded:
-it costs what the real one costs and knows nothing.
+"""An artifact with random weights, for an architecture whose weights would have to be downloaded:
+same cost, useless answers.
 
     python -m benchmarks.endpoints.random_model MODEL_DIR OUT_DIR resnet18
 
-Classes and everything else but the network are those of the model in MODEL_DIR.
+Everything except the network is taken from the model in MODEL_DIR.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def make(source: Path, out: Path, name: str) -> None:
-    """Writes the artifact's folder."""
+    """Write the artifact's folder."""
     torch.manual_seed(SEED)
     about = json.loads((source / "model.json").read_bytes())
     network: Any = timm.create_model(name, num_classes=0)

@@ -1,9 +1,6 @@
-"""What `endpoint_latency` and `endpoint_throughput` share:
-our endpoint and TorchServe, up at once, with the same model and photos.
-
-The clients are the same for both: threads that keep their connection and send real JPEGs, each the
-next one once it has its answer.
-"""
+"""Shared by `endpoint_latency` and `endpoint_throughput`: Fieldmark's endpoint and TorchServe,
+running together, with the same model and photos. The clients are the same for both: threads with a
+kept connection that send real JPEGs one after the other."""
 
 from __future__ import annotations
 
@@ -44,16 +41,14 @@ MEDIA_TYPE = "application/x-image"
 
 @dataclass(frozen=True)
 class Side:
-    """One server and what it did: `results` are its rounds,
-    `accuracy` its top-1 over the test photos.
-    """
+    """One server: `results` are its rounds, `accuracy` its top-1 on the test photos."""
 
     url: str
     results: tuple[load_test.Result, ...]
     accuracy: float
 
     def quantile(self, share: float) -> float:
-        """The median over the rounds, in milliseconds."""
+        """Return the median over the rounds, in milliseconds."""
         return statistics.median(result.quantile(share) for result in self.results)
 
     @property
@@ -63,7 +58,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Duel:
-    """Both sides over `n` test photos, and the forms in which they answered."""
+    """Both servers over `n` test photos, and their engines."""
 
     ours: Side
     peer: Side
@@ -75,10 +70,9 @@ class Duel:
 def best_peer(
     arch: str, *, requests: int, clients: int, better: Callable[[load_test.Result], float]
 ) -> Duel:
-    """Both servers in turn, ROUNDS times, the peer in the setting that a short trial finds best, by
-    what `better` makes of it: all cores in one worker, or workers of one core each. Where other
-    programs run too, the threads of a worker wait for each other.
-    """
+    """Measure both servers alternately, ROUNDS times. The peer uses the better setting of a short
+    trial, by `better`: all cores in one worker, or workers of one core each. If other programs run,
+    the threads of a worker wait for each other."""
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
@@ -97,7 +91,7 @@ def best_peer(
 
 
 def _duel(arch: str, *, requests: int, clients: int, workers: int, threads: int) -> Duel:
-    """Both servers in turn, ROUNDS times.
+    """Measure both servers alternately, ROUNDS times.
 
     The peer has `workers` processes of `threads` threads each.
     """
@@ -138,7 +132,7 @@ def _peer(where: Photos, arch: str, workers: int, threads: int) -> Iterator[str]
 
 
 def _model(where: Photos, arch: str) -> Model:
-    """The model of that architecture: trained where its weights are at hand, else random."""
+    """Return the model of that architecture: trained where its weights are at hand, else random."""
     found = {model.description["arch"]: model for model in models.listing()}
     if arch in found:
         return found[arch]
@@ -150,7 +144,7 @@ def _model(where: Photos, arch: str) -> Model:
 
 
 def _random(source: Model, arch: str) -> None:
-    """A training job's folder with a model of random weights in it."""
+    """Return a training job's folder with a model of random weights."""
     job, lock = jobs.create(jobs.new_id("training"), "training", arch, "local", source.job.spec)
     if lock is not None:
         os.close(lock)

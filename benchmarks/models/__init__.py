@@ -1,1 +1,1 @@
-"""What a model knows of its own limits."""
+"""A model's recognition of unfamiliar photos."""

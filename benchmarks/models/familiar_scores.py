@@ -1,5 +1,5 @@
-"""What a model, as it is served, says of images:
-its own code, run in a process that holds nothing else of ours.
+"""The answers of a served model for images: its own code, run in a process without the rest of
+Fieldmark.
 
     python -m benchmarks.models.familiar_scores MODEL_DIR LIST
 

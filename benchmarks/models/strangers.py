@@ -1,6 +1,5 @@
-"""Images that show no bird: drawn shapes, textures, screens,
-and the sample photos that come with scientific packages.
-"""
+"""Images without birds: drawn shapes, textures, screens, and sample photos of scientific
+packages."""
 
 from __future__ import annotations
 
@@ -38,7 +37,7 @@ WORDS = (
 
 
 def write(folder: Path) -> dict[str, list[Path]]:
-    """Writes the images as PNG; their paths by kind."""
+    """Write the images as PNG; their paths by kind."""
     return {kind: _saved(folder / kind, make()) for kind, make in _KINDS.items()}
 
 
@@ -116,7 +115,7 @@ def _texture(chance: np.random.Generator) -> Image.Image:
 
 
 def _screen(chance: np.random.Generator) -> Image.Image:
-    """A window with a title bar, and text, a table or a chart in it."""
+    """Return a window with a title bar, and text, a table or a chart in it."""
     dark = bool(chance.integers(0, 2))
     paper, ink = ((30, 32, 36), (225, 225, 225)) if dark else ((252, 252, 250), (30, 30, 30))
     image = Image.new("RGB", SIDE, paper)

@@ -1,9 +1,6 @@
-"""Whether a model notices what it has not learned:
-AUROC of its familiarity for images without birds, and for species left out.
-
-The peer is what any classifier offers without more: its own largest probability (Hendrycks and
-Gimpel 2017).
-"""
+"""Detection of unfamiliar images: AUROC of a model's familiarity for images without birds, and for
+species left out of training. The peer is the baseline of any classifier: its largest probability
+(Hendrycks and Gimpel 2017)."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ from core.datasets import manifest, store
 from core.jobs import processes
 
 TARGET = 1.0
-# Each class is left out once: of birds12, three at a time.
+# Each class is left out once; of birds12, three at a time.
 FOLDS = 4
 
 Floats = npt.NDArray[np.float64]
@@ -35,9 +32,8 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Scores:
-    """What a served model said of some images: the larger, the more familiar;
-    and how many it flagged.
-    """
+    """A served model's scores of some images, larger for more familiar ones, and the number
+    flagged."""
 
     similarity: Floats
     confidence: Floats
@@ -96,9 +92,8 @@ def run() -> Outcome:
 
 
 def auroc(familiar: Floats, strange: Floats) -> float:
-    """How often a photo like those of training scores above one unlike them;
-    a tie counts half (Mann and Whitney 1947).
-    """
+    """Return the AUROC: how often a familiar photo scores above an unfamiliar one; a tie counts
+    half (Mann and Whitney 1947)."""
     ordered = np.sort(strange)
     below, not_above = (np.searchsorted(ordered, familiar, side=side) for side in ("left", "right"))
     return float((below + not_above).sum() / (2 * len(familiar) * len(strange)))
@@ -111,9 +106,8 @@ def _row(name: str, known: Scores, scores: Scores) -> Row:
 
 
 def _left_out(where: Photos) -> dict[str, float]:
-    """The mean AUROC over trainings that each leave a quarter of the classes out,
-    which each class is once.
-    """
+    """Return the mean AUROC over trainings that each leave out a quarter of the classes; each class
+    is left out once."""
     found, peers, count = [], [], 0
     for fold in range(FOLDS):
         hidden = where.version.classes[fold::FOLDS]
@@ -134,7 +128,7 @@ def _left_out(where: Photos) -> dict[str, float]:
 
 
 def _of_classes(where: Photos, labels: Sequence[str], name: str) -> Photos:
-    """The dataset with only these classes, split as the whole is."""
+    """Return the dataset with only these classes and the same split."""
     official = set(store.manifest_of(where.version, columns=["official"])["official"])
     version = store.derive(
         where.version, OFFICIAL if {"train", "test"} <= official else BY_RATIOS, labels
@@ -159,14 +153,15 @@ def _train(where: Photos, label: str) -> tuple[Training, Path]:
 
 
 def _ask(folder: Path, groups: Mapping[str, Sequence[Path]]) -> dict[str, Scores]:
-    """What the model in `folder` says of each group of images that has any, in one process."""
+    """Return the answers of the model in `folder` for each non-empty group of images, in one
+    process."""
     listed = harness.workspace() / "list.json"
     paths = [str(path) for group in groups.values() for path in group]
     listed.write_text(json.dumps(paths))
     command = [sys.executable, "-m", "benchmarks.models.familiar_scores", str(folder), str(listed)]
     environment = processes.clean_environment(processes.COMPUTING)
     said = harness.run(
-        command, cwd=settings.PROJECT, env=environment, label=f"asked about {len(paths)} images"
+        command, cwd=settings.PROJECT, env=environment, label=f"{len(paths)} images scored"
     ).report()
     answers, start = {}, 0
     for name, group in groups.items():

@@ -1,3 +1,1 @@
-"""What Fieldmark is measured against, each written as its own users would write it,
-and run as a process of its own.
-"""
+"""The peers, each written as its users would write it, and run as a separate process."""

@@ -1,8 +1,7 @@
-"""What one writes to run a model over a folder:
-a DataLoader with two workers, Pillow, eager fp32, batches of 32.
+"""The usual loop to run a model over a folder: a DataLoader with two workers, Pillow, eager fp32,
+batches of 32.
 
-The network is the one under test, as its artifact rebuilds it, so that only the way of running it
-differs.
+The network is the one under test, as its artifact builds it, so that only the loop differs.
 
     python -m benchmarks.peers.batch_loop --images FOLDER --manifest manifest.csv --model FOLDER
 """
@@ -26,9 +25,8 @@ BATCH, WORKERS = 32, 2
 
 
 class Inputs:
-    """A photo as each backbone wants it: Pillow's bicubic resize and centre crop,
-    uint8 pixels (the model normalises them).
-    """
+    """Return a photo as input for each backbone: Pillow's bicubic resize and centre crop, uint8
+    pixels (the model normalises them)."""
 
     def __init__(self, backbones: Sequence[Mapping[str, Any]]) -> None:
         self.crops = [

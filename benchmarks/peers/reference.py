@@ -40,7 +40,7 @@ def train_one_epoch(
     optimizer: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
 ) -> float:
-    """Trains on every photo once; returns photos per second."""
+    """Train on every photo once; returns photos per second."""
     model.train()
     start, seen = time.perf_counter(), 0
     for images, labels in loader:

@@ -39,11 +39,11 @@ START_SECONDS = 180
 
 
 class Missing(Exception):
-    """Why the peer can't run on this machine."""
+    """The peer cannot run on this machine; the message says why."""
 
 
 def environment() -> Path:
-    """The interpreter of the peer's environment, made on first use. Raises Missing."""
+    """Return the interpreter of the peer's environment, made on first use. Raises Missing."""
     if not shutil.which("java"):
         raise Missing(
             "TorchServe needs Java, and there is none on this machine (on Debian: apt install "
@@ -114,7 +114,8 @@ def serving(model: Path, work: Path, *, workers: int, threads: int) -> Iterator[
 
 
 def _wait(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    """Until a photo comes back: its /ping says Healthy before its workers have a model."""
+    """Wait until a photo is answered, because /ping says Healthy before the workers have loaded the
+    model."""
     from core.backends.local.endpoints.server import smoke_image
 
     until = time.monotonic() + START_SECONDS
@@ -134,9 +135,8 @@ def _wait(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
 
 
 def _end(server: subprocess.Popen[bytes], work: Path) -> None:
-    """The launcher, Java and its workers all run in `work`;
-    they are ended by that and by nothing broader.
-    """
+    """The launcher, Java and its workers all run in `work`; only processes in that folder are
+    ended."""
     processes.kill(
         [process for process in psutil.process_iter() if _works_in(process, work)], patience=10
     )

@@ -1,10 +1,10 @@
-"""One of our models as the careful user of torchserve_handler.py would have stored it:
-a timm network with its classifier.
+"""A Fieldmark model as a user of torchserve_handler.py would store it: a timm network with its
+classifier.
 
     python -m benchmarks.peers.torchserve_export MODEL_DIR OUT_DIR
 
-The head's standardisation and the temperature are multiplied into the classifier, so that both
-sides give the same probabilities.
+The head's standardisation and the temperature are folded into the classifier, so that both sides
+give the same probabilities.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ BACKBONE = "backbones.0.network."
 def export(model: Path, out: Path) -> None:
     """`out`/model.pth and `out`/code/inference.py.
 
-    ValueError for a model that is no single backbone with a linear head.
+    ValueError for a model that is not a single backbone with a linear head.
     """
     about = json.loads((model / "model.json").read_bytes())
     if len(about["backbones"]) != 1 or about["head"] != "linear" or about["views"] != ["plain"]:
-        raise ValueError("only a model of one backbone, one view and a linear head has this form")
+        raise ValueError("only a model of one backbone, one view and a linear head can be exported")
     stored, how = load_file(model / "model.safetensors"), about["backbones"][0]
     network: Any = timm.create_model(
         how["timm_name"].split(".")[0], num_classes=len(about["classes"])
@@ -58,9 +58,8 @@ def export(model: Path, out: Path) -> None:
 def classifier(
     stored: dict[str, torch.Tensor], temperature: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Weight and bias of the linear layer that does what standardisation, head and
-    temperature do.
-    """
+    """Return weight and bias of the linear layer that equals standardisation, head and
+    temperature."""
     weight, bias = (
         value
         for name, value in sorted(stored.items(), reverse=True)

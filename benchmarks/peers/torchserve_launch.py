@@ -1,9 +1,9 @@
-"""Starts sagemaker-pytorch-inference's TorchServe without root, on loopback only,
-beside other servers on this host.
+"""Starts sagemaker-pytorch-inference's TorchServe without root, on loopback only, beside other
+servers on this host.
 
 Run by the interpreter of the peer's own environment (see torchserve.py), which has that package.
-Model, handler and request path are the stock ones; what is changed is where the configuration file
-lies, which address and ports are used, and how its own process is found again.
+Model, handler and request path are the stock ones; only the path of the configuration file, the
+address, the ports and the look-up of its process are changed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import psutil
 
 PATIENCE_SECONDS = 60
 
-# Imported by name: the project itself neither has nor needs this package.
+# Imported by name, because the project does not depend on this package.
 torchserve: Any = import_module("sagemaker_pytorch_serving_container.torchserve")
 handler: Any = import_module("sagemaker_pytorch_serving_container.handler_service")
 stock = vars(torchserve)["_generate_ts_config_properties"]
@@ -31,7 +31,8 @@ def free_port() -> int:
 
 
 def configuration(handler_service: str) -> str:
-    """The stock configuration, bound to loopback, with the newline that its last line lacks."""
+    """Return the stock configuration, bound to loopback, with the newline that its last line
+    lacks."""
     text = (
         str(stock(handler_service))
         .replace("enable_model_api=true", "enable_model_api=true\n")
@@ -47,9 +48,8 @@ def configuration(handler_service: str) -> str:
 
 
 def own_process() -> psutil.Process:
-    """The Java process of this folder; the stock function refuses to work beside another one on the
-    host.
-    """
+    """Return the Java process of this folder; the stock function refuses to work beside another one
+    on the host."""
     until = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < until:
         for process in psutil.process_iter():

@@ -1,11 +1,11 @@
-"""The recipe of the notebooks that Fieldmark replaces, as a script:
-the frozen network runs over augmented photos in every epoch.
+"""The recipe of the notebooks that Fieldmark replaces, as a script: the frozen network processes
+augmented photos in every epoch.
 
 A head of 256 units with dropout 0.3 learns by Adam at 3e-3 with batches of 8 for 5 epochs, in fp32,
-photos read by Pillow in two loader processes. In its favour: the backbone is lite0, as ours is (the
-notebook's ResNet-50 takes longer), with lite0's own mean and deviation (ImageNet's would cost it 6
-points), and validation comes once an epoch. The notebook went through the validation photos at
-every third step; `--validate_every 3` does so too.
+photos read by Pillow in two loader processes. In its favour: the backbone is lite0, as in Fieldmark
+(the notebook's ResNet-50 takes longer), with lite0's own mean and deviation (ImageNet's would cost
+6 points), and validation runs once per epoch. The notebook validates at every third step;
+`--validate_every 3` does the same.
 
     python -m benchmarks.peers.workshop --images FOLDER --manifest manifest.csv
 """
@@ -63,9 +63,7 @@ def train_one_epoch(
     optimizer: torch.optim.Optimizer,
     every: int,
 ) -> float:
-    """The mean loss; after every `every` steps the validation photos are gone through, 0
-    for never.
-    """
+    """Return the mean loss; validation runs every `every` steps, or never for 0."""
     model.train()
     total = 0.0
     for step, (images, labels) in enumerate(train, 1):

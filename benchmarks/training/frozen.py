@@ -1,9 +1,7 @@
-"""The runs that `cold_train` and `warm_train` share, each made once in a process,
-so that both compare with the same peers.
-
-Ours is timed twice: from the click on Train in a running app until the job is Completed, and as the
-bare script from a shell, which pays for importing torch as the peers do.
-"""
+"""The runs that `cold_train` and `warm_train` share, each made once per process, so that both
+compare with the same peers. Fieldmark is timed twice: from the click on Train in a running app
+until the job is Completed, and as the bare script from a shell, which includes importing torch, as
+for the peers."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ from core import settings
 
 REPEATS = 3
 PRESET = "fast"
-# What a person tries next: each of these trains the head anew on the features that are there.
+# Typical next settings: each trains the head again on cached features.
 CHANGES = (
     {"weight_decay": "0.1"},
     {"head": "mlp"},
@@ -31,7 +29,7 @@ CHANGES = (
 
 @functools.cache
 def workshop() -> Row:
-    """The workshop's recipe in its best form, once: it takes minutes."""
+    """Run the workshop's recipe, optimised, once: it takes minutes."""
     where = photos()
     run = harness.run_peer("workshop", where.root, where.manifest)
     return Row(
@@ -44,9 +42,7 @@ def workshop() -> Row:
 
 @functools.cache
 def notebook() -> Row:
-    """The recipe as the notebook writes it, once: the validation photos are gone through at every
-    third step.
-    """
+    """Run the recipe as written in the notebook, once: it validates at every third step."""
     where = photos()
     run = harness.run_peer("workshop", where.root, where.manifest, "--validate_every", "3")
     return Row(
@@ -59,7 +55,7 @@ def notebook() -> Row:
 
 @functools.cache
 def plain() -> Row:
-    """The plain cached-feature loop, a median."""
+    """Return the plain cached-feature loop, a median."""
     where = photos()
     runs = [harness.run_peer("cached", where.root, where.manifest) for _ in range(REPEATS)]
     seconds = statistics.median(run.seconds for run in runs)
@@ -89,9 +85,8 @@ def in_the_app() -> tuple[running_app.Watched, running_app.Watched]:
 
 
 def forget_features() -> None:
-    """All but the converted networks, which an app makes ready when it starts,
-    before there are photos.
-    """
+    """Remove all except the converted networks, which an app prepares at its start, before there
+    are photos."""
     for folder in settings.features_dir().iterdir():
         if folder.name != "networks":
             shutil.rmtree(folder)
@@ -99,7 +94,7 @@ def forget_features() -> None:
 
 @functools.cache
 def from_a_shell() -> tuple[Training, Training]:
-    """The same as bare scripts: the cold run with the median time, and the warm one."""
+    """Return the same as bare scripts: the cold run with the median time, and the warm one."""
     where = photos()
     folders = [harness.workspace() / f"features-{number}" for number in range(REPEATS)]
     cold = [train(where, folder, label="cold, from a shell", preset=PRESET) for folder in folders]

@@ -1,9 +1,6 @@
-"""From the click on Train to a job's first log line, first figures and end,
-beside the same script started from a shell.
-
-The app is warm, as it is some seconds after its start, and the features are cached: what is
-measured is starting, not training.
-"""
+"""From the click on Train to a job's first log line, first metrics and end, next to the same script
+started from a shell. The app is warm, as it is some seconds after its start, and the features are
+cached: this measures the start, not the training."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Training:
 
 
 def train(photos: Photos, features: Path, *, label: str, **hyperparameters: str) -> Training:
-    """Trains once, in a run folder of its own that is removed again.
+    """Train once, in a run folder of its own that is removed again.
 
     `features` is the cache, empty for a cold run.
     """
@@ -91,9 +91,8 @@ def _train(
 
 
 def environment(folder: Path, photos: Photos, features: Path) -> dict[str, str]:
-    """What SageMaker's container would set, with this workstation's folders,
-    as the local backend does it.
-    """
+    """Return what SageMaker's container would set, with this workstation's folders, as the local
+    backend does it."""
     channels = {
         "images": photos.root,
         "manifest": photos.manifest.parent,

@@ -86,7 +86,7 @@ def run() -> Outcome:
 def _parts(
     alone: Board, together_seconds: float, each: float, fit: float, default_accuracy: float
 ) -> tuple[Row, ...]:
-    """What the seconds are made of; none of it has a peer."""
+    """Return what the seconds are made of; none of it has a peer."""
     return (
         Row(
             f"ours: {TRIALS} trials, two at a time",
@@ -112,7 +112,7 @@ def _parts(
 
 
 def tuned(photos: Photos, label: str, parallel: int) -> tuple[Board, float]:
-    """The leaderboard of a whole tuning job and its seconds from the click to Completed."""
+    """Return the leaderboard of a whole tuning job and its seconds from the click to Completed."""
     print(f"  ours: {TRIALS} trials, {label} ...", end="", file=sys.stderr, flush=True)
     space = spaces.as_dict(presets.SPACES[PRESET].space)
     spec = TuningSpec(
@@ -138,14 +138,13 @@ def tuned(photos: Photos, label: str, parallel: int) -> tuple[Board, float]:
 
 
 def training_seconds(trial: Trial) -> Iterator[float]:
-    """The seconds of the fit alone, as the trial's log says."""
+    """Yield the seconds of the fit alone, as the trial's log says."""
     for found in TRAINING_SECONDS.finditer(LOCAL.log(jobs.read(trial.id)).text):
         yield float(found[1])
 
 
 def tested(trial: Trial) -> tuple[int, int]:
-    """How many test photos the trial's model gets right, of how many;
-    looked at only after the choice by validation.
-    """
+    """Return how many test photos the trial's model gets right, of how many; looked at only after
+    the choice by validation."""
     figures = models.read(trial.id).metrics("test")
     return int(figures["correct"]), int(figures["n"])

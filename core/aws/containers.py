@@ -5,8 +5,7 @@ A test compares the table with the SageMaker SDK's own if that is installed.
 
 from __future__ import annotations
 
-import re
-
+from core.aws import instances
 from core.aws.account import Account
 from core.errors import UserError
 
@@ -57,13 +56,6 @@ REGISTRIES = {
     "me-west-1": "124382933778",
     "mx-central-1": "637423239942",
 }
-_GPU = re.compile(r"ml\.[pg]\d")
-
-
-def has_gpu(instance_type: str) -> bool:
-    """Return whether an instance type has NVIDIA GPUs: True for `ml.g5.xlarge`, False for
-    `ml.m5.large` and `ml.m6g.large`."""
-    return _GPU.match(instance_type) is not None
 
 
 def training(account: Account, instance_type: str) -> str:
@@ -74,7 +66,7 @@ def training(account: Account, instance_type: str) -> str:
     if account.training_image:
         return account.training_image
     tag = TRAINING_TAGS["cpu"]
-    if has_gpu(instance_type):
+    if instances.has_gpu(instance_type):
         tag = TRAINING_TAGS["gpu"]
     return f"{registry(account.region)}/pytorch:{tag}"
 

@@ -1,5 +1,5 @@
-"""The verbs of a backend and what each promises. One contract test class runs on every
-implementation."""
+"""What every backend can do, and what each method promises. One test class checks the contract on
+every implementation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from core.jobs.specs import EndpointSpec, LoadSpec, TrainingSpec, TransformSpec,
 from core.jobs.status.endpoints import Answer, Details, Figures
 from core.jobs.store import Job
 
-# HTTP statuses by which an endpoint says that a photo can't be used.
+# HTTP statuses with which an endpoint refuses a photo.
 REFUSALS = (400, 413, 415)
 
 
@@ -27,8 +27,7 @@ class EndpointState(StrEnum):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A server for one model, as its platform describes it now. `created` is in seconds since
-    1970."""
+    """A server for one model, as its platform describes it now; `created` in seconds since 1970."""
 
     id: str
     name: str
@@ -43,7 +42,8 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class LogChunk:
-    """Log text from one position to the next; pass `next` to read on."""
+    """Log text from one position to the next. Pass `next` to continue; `skipped` if the start was
+    left out."""
 
     text: str
     next: int
@@ -52,8 +52,8 @@ class LogChunk:
 
 @dataclass(frozen=True)
 class Program:
-    """A job or an endpoint as code. `language` is what the text is in, `bash` or `python`; `about`
-    says how to run it."""
+    """A job or an endpoint as code: `language` is `bash` or `python`, `about` says how to run
+    it."""
 
     title: str
     about: str
@@ -66,103 +66,100 @@ class Backend(Protocol):
 
     Promises, for every backend:
     - A spec's id is the job's id. The same spec submitted twice is one job.
-    - Nothing here waits for a job; `refresh` is one cheap read and never blocks for more than a few
-      seconds.
-    - A finished job never changes its state again.
-    - What a backend cannot do raises BackendError saying so; it never does something else instead.
+    - No method waits for a job. `refresh` is one cheap read that returns within a few seconds.
+    - A finished job never changes its state.
+    - A method that a backend does not support raises BackendError. It never does something else.
     """
 
     name: str
     title: str
-    # Whether a spec has to say which resources it runs on.
+    # Whether a spec has to name the resources that it runs on.
     asks_resources: bool = False
-    # Whether its endpoints count the photos that wait for their answer.
+    # Whether its endpoints count waiting photos.
     counts_waiting: bool = False
 
     def is_ready(self) -> bool:
-        """Whether work can be submitted here at all, as far as this machine knows; never asks a
-        platform."""
+        """Return whether jobs can be submitted, as far as is known without asking the platform."""
         return True
 
     def facts(self, job: Job) -> dict[str, str]:
-        """What a job's page shows of where it runs, by title, in words that stand alone; empty
-        where there is nothing to say."""
+        """Return where a job runs, for its page, as text by title."""
         return {}
 
     def notice(self, job: Job) -> str:
-        """How old what is shown of a running job is, and why; empty where it is as good as now."""
+        """Return why the status of a running job may be out of date, and how old it is; "" if it is
+        current."""
         return ""
 
     def as_code(self, job: Job) -> list[Program]:
-        """The job as programs that repeat it by hand; empty where it cannot be said yet."""
+        """Return programs that repeat the job by hand; empty if it is too early for that."""
         return []
 
     def train(self, spec: TrainingSpec) -> Job:
-        """Submits a training job and returns at once. UserError where the spec cannot run."""
+        """Submit a training job and return at once. Raises UserError if the spec cannot run."""
         raise self._cannot("run training jobs")
 
     def tune(self, spec: TuningSpec) -> Job:
-        """Submits a tuning job and returns at once."""
+        """Submit a tuning job and return at once."""
         raise self._cannot("run tuning jobs")
 
     def transform(self, spec: TransformSpec) -> Job:
-        """Submits a transform job and returns at once."""
-        raise self._cannot("run transform jobs")
+        """Submit a batch and return at once."""
+        raise self._cannot("run batches")
 
     def deploy(self, spec: EndpointSpec) -> Endpoint:
-        """Starts an endpoint and returns at once, as CREATING. It is IN_SERVICE only after a
-        smoke image was classified."""
+        """Start an endpoint and return at once, in state CREATING. It becomes IN_SERVICE once it
+        has classified a test image."""
         raise self._cannot("run endpoints")
 
     def refresh(self, job: Job) -> Job:
-        """The job as it is now. A job whose process died is Failed, with the reason, from the first
-        refresh after."""
+        """Return the job as it is now. If its process has exited unexpectedly, the job is Failed,
+        with the reason."""
         ...
 
     def log(self, job: Job, after: int = 0) -> LogChunk:
-        """The log from position `after`, bounded; `skipped` says that the beginning was left
-        out."""
+        """Return the log from position `after`, up to a limit."""
         ...
 
     def stop(self, job: Job) -> None:
-        """Asks the job to end: checkpoint, then Stopped. Idempotent; a finished job is left as it
-        is."""
+        """Request a stop: the job saves a checkpoint and is then Stopped. Idempotent; does nothing
+        to a finished job."""
         ...
 
     def endpoints(self) -> list[Endpoint]:
-        """Every endpoint of ours that exists now, asked of the platform, newest first."""
+        """Return every endpoint that Fieldmark knows and that exists now, newest first."""
         ...
 
     def invoke(self, endpoint: Endpoint, body: bytes, content_type: str) -> Answer:
-        """One image in, its answer (sm_scripts/inference.py) out. BackendError carries the
-        endpoint's own message."""
+        """Classify one photo; the answer has the form of sm_scripts/inference.py. Raises
+        BackendError with the endpoint's message."""
         ...
 
     def connect(self, endpoint: Endpoint) -> Callable[[bytes, str], bytes]:
-        """`invoke` for one thread that asks often, over a connection that is kept; what it returns
-        are the answer's bytes."""
+        """Return `invoke` for one thread that reuses its connection; it returns the answer's
+        bytes."""
         ...
 
     def most_bytes(self, endpoint: Endpoint) -> int:
-        """How many bytes a photo may have that the endpoint is asked about; images.shrunk makes it
-        so."""
+        """Return the largest photo, in bytes, that the endpoint accepts; images.shrunk makes larger
+        ones fit."""
         return settings.MAX_INVOCATION_BYTES
 
     def figures(self, endpoint: Endpoint) -> Figures:
-        """What the endpoint has counted since it is in service; None for what it does not say."""
+        """Return the counts and times of the endpoint since it went live; None for those it does
+        not report."""
         return Figures()
 
     def load_test(self, spec: LoadSpec) -> Job:
-        """Submits a load test of an endpoint of this backend; wherever that is, the test itself
-        runs on this machine."""
+        """Submit a load test of one of this backend's endpoints; the test runs on this machine."""
         raise self._cannot("test endpoints under load")
 
     def usage(self, endpoint: Endpoint) -> list[Program]:
-        """The endpoint from code: what asks it about a photo, ready to be run."""
+        """Return programs that classify a photo with the endpoint, ready to run."""
         return []
 
     def delete(self, endpoint: Endpoint) -> None:
-        """Ends the endpoint and removes all that was made for it. Idempotent."""
+        """Stop the endpoint and delete what was created for it. Idempotent."""
         ...
 
     def _cannot(self, what: str) -> BackendError:

@@ -34,9 +34,9 @@ EVERYTHING = Query()
 
 @dataclass(frozen=True)
 class Dataset:
-    """A named set of images with labels.
+    """A named set of photos with labels.
 
-    `root` is the folder their paths begin at; `drawn` says that these are drawings, not photos.
+    Paths of photos are relative to `root`. `drawn` is True for drawings instead of photos.
     """
 
     id: str
@@ -51,7 +51,7 @@ class Dataset:
 class Version:
     """One immutable manifest.
 
-    `classes` are the labels with training images, in order; `counts` is `{label: {split: images}}`
+    `classes` are the labels with training photos, in order; `counts` is `{label: {split: photos}}`
     over all rows; `problems` of them can't be used; `split` says how the split was made (see
     splits.apply); `report` is the import's.
     """
@@ -78,11 +78,11 @@ class Version:
 
     @property
     def images(self) -> int:
-        """All photos, those without a label among them."""
+        """Return the number of photos, including those without a label."""
         return sum(sum(row.values()) for row in self.counts.values()) + self.unlabelled
 
     def split_counts(self) -> dict[str, int]:
-        """Images per split over all classes, every split named."""
+        """Return the number of photos in each split, over all classes."""
         return {split: sum(row[split] for row in self.counts.values()) for split in settings.SPLITS}
 
 
@@ -95,7 +95,7 @@ class Unreadable:
 
 
 def datasets() -> list[Dataset | Unreadable]:
-    """Every dataset, newest first; after them those that can't be read."""
+    """Return all datasets, newest first, followed by those that can't be read."""
     found: list[Dataset | Unreadable] = []
     for folder in settings.datasets_dir().iterdir():
         if ID_PATTERN.fullmatch(folder.name) and folder.is_dir():
@@ -107,7 +107,7 @@ def datasets() -> list[Dataset | Unreadable]:
 
 
 def dataset(dataset_id: str) -> Dataset:
-    """Raises NotFound where there is no such dataset, or its folder can't be read."""
+    """Return the dataset. Raises NotFound if there is none or its folder can't be read."""
     item = _dataset_or_reason(dataset_id)
     if isinstance(item, Unreadable):
         raise NotFound(f"The dataset {dataset_id!r} can't be opened: {item.reason}")
@@ -115,16 +115,16 @@ def dataset(dataset_id: str) -> Dataset:
 
 
 def versions(dataset_id: str) -> list[Version | Unreadable]:
-    """Every version of a dataset, newest first, damaged ones among them as Unreadable.
+    """Return all versions of a dataset, newest first, damaged ones as Unreadable.
 
-    Raises NotFound for an unknown dataset.
+    Raises NotFound if there is no such dataset.
     """
     dataset(dataset_id)
     return [_version_or_reason(dataset_id, name) for name in version_folders.names(dataset_id)]
 
 
 def version(dataset_id: str, version_id: str) -> Version:
-    """Raises NotFound where there is no such version, or its folder can't be read."""
+    """Return the version. Raises NotFound if there is none or its folder can't be read."""
     item = _version_or_reason(dataset_id, version_id)
     if isinstance(item, Unreadable):
         raise NotFound(
@@ -134,22 +134,22 @@ def version(dataset_id: str, version_id: str) -> Version:
 
 
 def to_learn_from(dataset_id: str, version_id: str) -> Version:
-    """The version, which has classes to tell apart.
+    """Return the version if it can be trained on.
 
-    Raises NotFound as `version` does, UserError for photos that have no labels yet.
+    Raises NotFound as `version` does, UserError if no photo has a label and is in train.
     """
     found = version(dataset_id, version_id)
     if not found.classes:
         raise UserError(
-            "No photo of this version has a label and a place in train, so there is nothing to "
-            "learn. Label some and split them first.",
+            "This version can't be trained on: no photo has a label and is in train. Label photos, "
+            "then split them.",
             field="version_id",
         )
     return found
 
 
 def latest(dataset_id: str) -> Version:
-    """The newest version that can be read. Raises NotFound where there is none."""
+    """Return the newest version that can be read. Raises NotFound if there is none."""
     for item in versions(dataset_id):
         if isinstance(item, Version):
             return item
@@ -162,19 +162,19 @@ def latest(dataset_id: str) -> Version:
 def manifest_of(
     of: Version, columns: Sequence[str] | None = None, filters: manifest.Filters | None = None
 ) -> pd.DataFrame:
-    """The manifest's rows, or some of them: see manifest.read."""
+    """Return the rows of the manifest, or some of them: see manifest.read."""
     return manifest.read(of.manifest_path, columns, filters)
 
 
 def page(
     of: Version, query: Query = EVERYTHING, *, offset: int = 0, limit: int = 60
 ) -> tuple[pd.DataFrame, int]:
-    """Rows of one page of the gallery, and how many rows pass the query: see browse.page."""
+    """Return the rows of one page of the gallery and how many pass the query: see browse.page."""
     return browse.page(of.manifest_path, query, offset, limit)
 
 
 def count(of: Version, query: Query = EVERYTHING) -> int:
-    """How many rows pass the query."""
+    """Return how many rows pass the query."""
     return browse.count(of.manifest_path, query)
 
 
@@ -184,10 +184,9 @@ def position(of: Version, query: Query, path: str) -> int | None:
 
 
 def image_path(of: Dataset, path: str) -> Path:
-    """Where the image of this manifest row lies, fetched where it lies in S3.
+    """Return the file of the photo in this row; a photo in S3 is fetched first.
 
-    Raises UserError where a link now leads it outside the dataset's folder, BackendError where S3
-    refuses.
+    Raises UserError if a link leads outside the dataset's folder, BackendError if S3 refuses.
     """
     place = files.safe_join(of.root, path)
     remote.bring(of.root, [path])
@@ -207,10 +206,10 @@ def add_dataset(
     metadata: pd.DataFrame | None = None,
     attached: Mapping[str, Any] | None = None,
 ) -> Version:
-    """Makes a dataset whose v1 is `frame`, whole or not at all.
+    """Create a dataset whose v1 is `frame`, atomically; return v1.
 
-    `root` may lie in `staged`, whose folder then becomes the dataset's. `attached` are JSON values
-    kept beside the manifest, by file name.
+    If `root` is inside `staged`, that folder becomes the dataset's. `attached` are JSON values by
+    file name, saved beside the manifest.
 
     Raises UserError for a name or a manifest that can't be used.
     """
@@ -230,7 +229,7 @@ def add_dataset(
             )
     facts = {
         "id": staged.id,
-        # Two that are imported at the same time, or from folders of one name, are told apart.
+        # No two datasets have one name, even if they are imported at the same time.
         "name": numbered(clean_name(name, "dataset name"), names_taken()),
         "root": staged.root_kept(root.absolute()),
         "source": source,
@@ -253,9 +252,9 @@ def add_version(
     report: Mapping[str, Any] | None = None,
     metadata: pd.DataFrame | None = None,
 ) -> Version:
-    """The next version of `parent`'s dataset; what is known of its photos comes along.
+    """Create the next version of `parent`'s dataset; the metadata of its photos is copied.
 
-    Sessions that add at the same time each get a version of their own.
+    Sessions that add at the same time each create a version.
 
     `attached` are JSON values kept beside the manifest, by file name; `report` is that of an
     import, where one brought photos in, `metadata` what is known of those. Raises UserError for a
@@ -269,17 +268,16 @@ def add_version(
 
 
 def metadata_of(of: Version) -> pd.DataFrame | None:
-    """What else is known of the version's photos, see core.datasets.metadata; None for nothing."""
+    """Return the metadata of the version's photos (see core.datasets.metadata), or None."""
     return photo_metadata.read(of.folder)
 
 
 def derive(
     parent: Version, split: Mapping[str, Any], labels: Sequence[str] | None = None, note: str = ""
 ) -> Version:
-    """The next version with only these classes (all of `parent`'s where None), split as `split`
-    describes (see splits.apply).
+    """Create the next version with only these classes (None: all), split as `split` describes.
 
-    Raises UserError, by class name, where that can't be done.
+    See splits.apply. Raises UserError, naming the class, if that is not possible.
     """
     if labels is None:
         labels = parent.classes
@@ -288,25 +286,25 @@ def derive(
 
 
 def names_taken(but: str = "") -> list[str]:
-    """What the datasets are called, all but the one of this id."""
+    """Return the names of all datasets but the one with the id `but`."""
     return [item.name for item in datasets() if isinstance(item, Dataset) and item.id != but]
 
 
 def require_free(name: str, but: str = "") -> None:
-    """UserError where another dataset than `but` is called so, as an eye reads it."""
+    """Raise UserError if another dataset than `but` has this name or one that looks the same."""
     free = numbered(name, names_taken(but))
     if free != name[: settings.MAX_NAME_LENGTH]:
         raise UserError(
-            f"There is a dataset called {printable(name)!r} already. Call this one "
-            f"{printable(free)!r}, say.",
+            f"There is already a dataset named {printable(name)!r}. Choose another name, such as "
+            f"{printable(free)!r}.",
             field="name",
         )
 
 
 def rename(dataset_id: str, name: str) -> Dataset:
-    """Gives the dataset another name; its id stays.
+    """Rename the dataset; its id stays.
 
-    Raises UserError for a name that can't be used or that another dataset has.
+    Raises UserError for a name that is not valid or is taken.
     """
     clean = clean_name(name, "dataset name")
     require_free(clean, but=dataset_id)

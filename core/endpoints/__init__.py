@@ -1,1 +1,1 @@
-"""What endpoints leave behind: answers that were kept, drift, load tests."""
+"""Stored requests of endpoints, drift, and load tests."""

@@ -1,9 +1,9 @@
-"""What an endpoint keeps of the photos it was sent: a sample of requests with their answers,
-bounded, in its own run folder.
+"""The stored requests of an endpoint: a sample of its photos with their answers, within limits, in
+its run folder.
 
-<run folder>/output/captured/<segment>/  answers.jsonl, a line per photo; the photos, as they came
+<run folder>/output/captured/<segment>/  answers.jsonl, a line per photo; the photos, unchanged
 
-A segment is a tenth of what may be kept. Where the bounds are reached, the oldest segment goes.
+A segment is a tenth of the limits. When they are reached, the oldest segment is deleted.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 ANSWERS = "answers.jsonl"
 SEGMENTS = 10
-# What waits to be written; a disk that is slower than the requests loses samples, not answers.
+# Photos waiting to be written; a slow disk loses samples, not answers.
 MAX_WAITING = 256
 COLUMNS = (
     "time",
@@ -52,7 +52,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Limits:
-    """How much is kept."""
+    """How much is stored."""
 
     photos: int
     size_bytes: int
@@ -63,7 +63,7 @@ def folder_of(folder: RunFolder) -> Path:
 
 
 class Keeper:
-    """Puts photos with their answers into segments, and lets the oldest go.
+    """Writes photos with their answers into segments, and deletes the oldest.
 
     For one writer at a time.
     """
@@ -75,9 +75,9 @@ class Keeper:
         self._photos = self._bytes = 0
 
     def keep(self, moment: float, photo: bytes, answer: Answer) -> None:
-        """`moment` in seconds since 1970.
+        """Store a photo; `moment` in seconds since 1970.
 
-        OSError where it can't be written, or where the disk is nearly full.
+        Raises OSError if it can't be written or the disk is nearly full.
         """
         if (
             self._segment is None
@@ -98,8 +98,8 @@ class Keeper:
         self._bytes += len(photo)
 
     def _begin_segment(self, moment: float) -> Path:
-        for doomed in _segments(self._root)[: -(SEGMENTS - 1)]:
-            shutil.rmtree(doomed, ignore_errors=True)
+        for oldest in _segments(self._root)[: -(SEGMENTS - 1)]:
+            shutil.rmtree(oldest, ignore_errors=True)
         self._number += 1
         segment = self._root / f"{int(1000 * moment):015}-{self._number:06}"
         files.folder_below(self._root.parent, self._root.name)
@@ -113,14 +113,14 @@ class Keeper:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Append to a file that nobody but its owner may read: people send photos of people."""
+    """Append to a file that only its owner can read: people send photos of people."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with open(handle, "ab") as output:
         output.write(data)
 
 
 class Recorder:
-    """Writes a sample of photos and answers beside the server, never in its way."""
+    """Writes a sample of photos and answers in a thread, without slowing down the server."""
 
     def __init__(self, folder: RunFolder, spec: EndpointSpec) -> None:
         self._share = spec.capture_share
@@ -130,7 +130,7 @@ class Recorder:
         self._thread.start()
 
     def offer(self, photo: bytes, answer: Answer) -> None:
-        """Keeps the photo, or not, by chance; returns at once."""
+        """Store the photo or not, at random; return at once."""
         if random.random() < self._share:
             try:
                 self._queue.put_nowait((time.time(), photo, answer))
@@ -138,7 +138,7 @@ class Recorder:
                 return
 
     def close(self, seconds: float = 5.0) -> None:
-        """Writes what still waits."""
+        """Write the waiting photos."""
         self._queue.put(None)
         self._thread.join(seconds)
 
@@ -151,16 +151,15 @@ class Recorder:
                 why = str(error)
                 if isinstance(error, OSError):
                     why = files.os_reason(error)
-                logger.warning("Photos are not kept any more: %s", why)
+                logger.warning("Photos are no longer stored: %s", why)
                 self._share = 0.0
 
 
 def read(folder: RunFolder) -> pd.DataFrame:
-    """What was kept, oldest first: COLUMNS.
+    """Return the stored requests, oldest first, with COLUMNS.
 
-    `time` in seconds since 1970, `file` below `folder_of`, `answer` the top-k entries.
-
-    A line that is not whole, or whose photo is gone, is left out.
+    `time` in seconds since 1970, `file` below `folder_of`, `answer` the top-k entries. Incomplete
+    lines are skipped.
     """
     rows = [row for segment in _segments(folder_of(folder)) for row in _rows(segment)]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
@@ -176,7 +175,7 @@ def read(folder: RunFolder) -> pd.DataFrame:
 
 
 def stamp(folder: RunFolder) -> tuple[int, float]:
-    """Changes whenever `read` would find something else."""
+    """Return a value that changes whenever `read` would return something else."""
     written = [
         path.stat()
         for segment in _segments(folder_of(folder))
@@ -198,19 +197,19 @@ def _rows(segment: Path) -> Iterator[dict[str, object]]:
         return
     for line in lines:
         try:
-            said = json.loads(line)
-            best = said["predictions"][0]
+            entry = json.loads(line)
+            best = entry["predictions"][0]
             yield {
-                "time": float(said["time"]),
-                "image_id": str(said["image_id"]),
-                "file": f"{segment.name}/{said['file']}",
+                "time": float(entry["time"]),
+                "image_id": str(entry["image_id"]),
+                "file": f"{segment.name}/{entry['file']}",
                 "prediction": str(best["label"]),
                 "probability": float(best["probability"]),
-                "unsure": bool(said["unsure"]),
-                "unfamiliar": bool(said["unfamiliar"]),
-                "latency_ms": float(said.get("latency_ms") or float("nan")),
-                "answer": said["predictions"],
+                "unsure": bool(entry["unsure"]),
+                "unfamiliar": bool(entry["unfamiliar"]),
+                "latency_ms": float(entry.get("latency_ms") or float("nan")),
+                "answer": entry["predictions"],
             }
         except (ValueError, KeyError, TypeError, IndexError):
-            # Half a line of a server that was killed.
+            # An incomplete line of a server that was killed.
             continue

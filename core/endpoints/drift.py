@@ -1,5 +1,4 @@
-"""Whether what an endpoint is sent still looks like what its model was trained on: figures over the
-answers that were kept."""
+"""Drift: whether an endpoint's requests still resemble the training photos, from stored answers."""
 
 from __future__ import annotations
 
@@ -24,9 +23,9 @@ MAX_PERIODS = 12
 
 @dataclass(frozen=True)
 class Drift:
-    """A distance between what was seen and what was expected.
+    """A distance between observed and expected values.
 
-    By chance alone, `n` photos stay below `by_chance` in 95 of 100 cases.
+    Without drift, 95 % of samples of `n` photos stay below `by_chance`.
     """
 
     value: float
@@ -39,22 +38,22 @@ class Drift:
 
 
 def training_mix(model: Model) -> dict[str, float]:
-    """The share of each class among the photos the model was trained on.
+    """Return the share of each class among the model's training photos.
 
-    Raises NotFound where its dataset version is gone.
+    Raises NotFound if its dataset version is deleted.
     """
     counts = store.version(model.dataset_id, model.version_id).counts
     photos = {name: counts.get(name, {}).get("train", 0) for name in model.classes}
     total = sum(photos.values())
     if not total:
-        raise NotFound("The photos that this model was trained on are not in its dataset any more.")
+        raise NotFound("The training photos of this model are no longer in its dataset.")
     return {name: number / total for name, number in photos.items()}
 
 
 def class_drift(predicted: Sequence[str], expected: Mapping[str, float]) -> Drift:
-    """The Jensen-Shannon distance (Endres and Schindelin 2003; base 2, so 0 to 1) between the
-    shares of the predicted classes and `expected`. What chance makes of it is drawn: as many photos
-    from `expected`, 500 times."""
+    """Return the Jensen-Shannon distance (Endres and Schindelin 2003; base 2, so 0 to 1) between
+    the shares of the predicted classes and `expected`. `by_chance` is simulated: as many photos
+    drawn from `expected`, 500 times."""
     names = list(expected)
     wanted = np.array([expected[name] for name in names], dtype=float)
     wanted /= wanted.sum()
@@ -76,9 +75,9 @@ def class_drift(predicted: Sequence[str], expected: Mapping[str, float]) -> Drif
 
 
 def confidence_drift(confidence: Floats, expected: Floats) -> Drift:
-    """The largest difference between the two distributions of top-1 probabilities
+    """Return the largest difference between the two distributions of top-1 probabilities
     (Kolmogorov-Smirnov, 0 to 1)."""
-    # Not scipy's ks_2samp: the page would wait 1.3 s for the import of scipy.stats.
+    # Not scipy's ks_2samp: importing scipy.stats takes 1.3 s.
     seen, known = np.sort(confidence), np.sort(expected)
     n, m = len(seen), len(known)
     if not n or not m:
@@ -95,10 +94,10 @@ def confidence_drift(confidence: Floats, expected: Floats) -> Drift:
 def mix_over_time(
     kept: pd.DataFrame, classes: Sequence[str], periods: int = MAX_PERIODS
 ) -> pd.DataFrame:
-    """Columns start (UTC), n, class, share: the predicted classes in periods of equal length from
+    """Return start (UTC), n, class, share: the predicted classes in periods of equal length from
     the first photo to the last.
 
-    `kept` has `time` (seconds since 1970) and `prediction`. Periods without photos are left out.
+    `kept` has `time` (seconds since 1970) and `prediction`. Empty periods are left out.
     """
     first, last = kept["time"].min(), kept["time"].max()
     length = max((last - first) / periods, 1.0)
@@ -123,9 +122,9 @@ def mix_over_time(
 
 
 def _distances(counts: npt.NDArray[np.generic], expected: Floats) -> Floats:
-    """[rows] for counts [rows, classes].
+    """Return Jensen-Shannon distances [rows] for counts [rows, classes].
 
-    Not scipy's jensenshannon, which gives NaN where rounding makes a divergence negative.
+    Not scipy's jensenshannon, which returns NaN if rounding makes a divergence negative.
     """
     from scipy.special import rel_entr
 

@@ -1,5 +1,5 @@
-"""A load test: some clients send photos, each the next one as soon as it has its answer; how long
-answers took, and what failed."""
+"""A load test: clients send photos, each the next one after its answer; measures times and
+errors."""
 
 from __future__ import annotations
 
@@ -14,17 +14,16 @@ from core.errors import FieldmarkError
 
 Send = Callable[[bytes], object]
 REPORT_SECONDS = 0.25
-# Kept connections and caches are warm after this many requests of each client, which are not
-# counted.
+# Requests per client that warm up connections and caches; they are not counted.
 WARM_UP = 2
 
 
 @dataclass
 class Result:
-    """`milliseconds`: of every request that was answered, in the order in which answers came.
+    """The result of a load test.
 
-    `errors`: reasons and how often each was given. `seconds`: from the first request to the last
-    answer.
+    `milliseconds`: of each answered request, in the order of the answers. `errors`: the number of
+    each reason. `seconds`: from the first request to the last answer.
     """
 
     milliseconds: list[float] = field(default_factory=list)
@@ -45,8 +44,7 @@ class Result:
         return self.answered / self.seconds if self.seconds else 0.0
 
     def quantile(self, share: float) -> float:
-        """The time in milliseconds that this share of the answers took at most; NaN without
-        answers."""
+        """Return the quantile of the times in milliseconds; NaN without answers."""
         ordered = sorted(self.milliseconds)
         return (
             ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
@@ -62,10 +60,11 @@ def run(
     progress: Callable[[Result], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Result:
-    """Sends `requests` photos, taken in turn from `photos`.
+    """Send `requests` photos, in turn from `photos`.
 
-    Each client is a thread that calls what `connect` gave it, which raises FieldmarkError for a
-    request that is refused or fails. threading.BrokenBarrierError where a client could not begin.
+    Each client is a thread that calls the function that `connect` returned; that raises
+    FieldmarkError for a failed request. Raises threading.BrokenBarrierError if a client can't
+    start.
     """
     result, numbers, ready = Result(), itertools.count(), threading.Barrier(clients + 1)
     stop = threading.Event()
@@ -76,7 +75,7 @@ def run(
             for number in range(WARM_UP):
                 _timed(send, photos[(first + number) % len(photos)], Result())
         except BaseException:
-            # The others, and whoever started them, would wait for this one for ever.
+            # The other threads would wait for this one forever.
             ready.abort()
             raise
         ready.wait()

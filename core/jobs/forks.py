@@ -1,9 +1,9 @@
-"""Forks of a process that has torch in memory: a script run, a job's worker, or an answer worked
-out apart.
+"""Forks of a process that has torch in memory: a script run, a job's worker, or a separate
+computation.
 
 Only a process with one thread is forked: a lock that another thread holds at that moment stays
-locked in the fork for ever. Whoever finds more threads here starts a new interpreter instead, some
-seconds slower.
+locked in the fork. With more threads a new interpreter is started instead, which takes some seconds
+longer.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Answer = TypeVar("Answer")
 
 
 class Forked:
-    """A forked trainer with the few verbs of subprocess.Popen that a worker uses."""
+    """A forked trainer with the methods of subprocess.Popen that a worker uses."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -57,21 +57,21 @@ class Forked:
 
 
 def is_warm() -> bool:
-    """Whether this process has torch in memory and may be forked."""
+    """Return whether this process has torch in memory and may be forked."""
     return "torch" in sys.modules and is_alone()
 
 
 def is_alone() -> bool:
-    """Whether this process has one thread only, the caller's; those of libraries count as well."""
+    """Return whether this process has one thread only; threads of libraries count."""
     return psutil.Process().num_threads() == 1
 
 
 def in_fork(function: Callable[[], Answer], failed: str) -> Answer:
-    """What the function returns, computed in a fork of this process, which stays as it was: without
-    the threads that the function's libraries start. The answer travels as JSON.
+    """Return the result of the function, computed in a fork of this process, which gets none of the
+    threads that the function's libraries start. The result travels as JSON.
 
-    Raises BackendError with the function's own words, OSError as it does, and BackendError with
-    `failed` for anything else; the fork's output, this process's log, has the traceback then.
+    Raises BackendError with the function's own message, OSError as it does, and BackendError with
+    `failed` for anything else; the traceback is in the fork's output, this process's log.
     """
     reader, writer = os.pipe()
     pid = os.fork()
@@ -116,10 +116,10 @@ def _outcome(function: Callable[[], Any]) -> dict[str, object]:
 def fork_script(
     script: Path, arguments: list[str], environment: dict[str, str], log: Path, *, lock: int
 ) -> Forked:
-    """Runs a script as `python script arguments` would, in a fork of this process: its own
+    """Run a script as `python script arguments` would, in a fork of this process, with its own
     environment, folder and output.
 
-    `lock` is closed in the fork, for a job whose worker is dead must not look alive.
+    `lock` is closed in the fork, because a job whose worker is dead must not look alive.
     """
     pid = os.fork()
     if pid:
@@ -136,15 +136,14 @@ def fork_script(
 
 
 def run(script: Path, arguments: list[str], environment: dict[str, str], log: Path) -> int:
-    """The script's exit code. This process is the script's from here on, and good for nothing
-    else."""
+    """Return the script's exit code. From here on, this process belongs to the script."""
     try:
         _redirect(log)
         os.environ.clear()
         os.environ.update(environment)
         os.chdir(script.parent)
         tempfile.tempdir = None
-        # The script's own siblings, not those of the same name that this process has imported.
+        # The script's own siblings, not modules of the same name that this process has imported.
         siblings = {path.stem for path in script.parent.iterdir()}
         for name in [name for name in sys.modules if name.split(".")[0] in siblings]:
             del sys.modules[name]

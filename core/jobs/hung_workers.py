@@ -1,5 +1,5 @@
-"""Workers that do a job's work themselves and hang: whoever looks at the job ends them, by the
-rules of watchdog.py."""
+"""End workers that do a job's work themselves and hang, by the rules of watchdog.py, when somebody
+looks at the job."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ THEN = f"After {settings.SILENT_WORKER_SECONDS:.0f} seconds the job is ended."
 
 
 def looked_after(job: Job) -> Job:
-    """The running job, as it is after its worker was ended if it hangs; a long silence is in its
+    """Return the running job, after its worker was ended if it hangs; a long silence is in its
     progress."""
     pid, told = job.status.pid, Details.from_json(job.status.progress)
     if pid is None or told.url or not processes.is_same(pid, job.status.pid_created):
@@ -43,7 +43,7 @@ def looked_after(job: Job) -> Job:
 
 
 def _seconds_since_stop(job: Job) -> float:
-    """How long ago the job was asked to stop; 0 if it was not."""
+    """Return how many seconds ago the job was asked to stop; 0 if it was not."""
     try:
         return time.time() - job.folder.stop_request.stat().st_mtime
     except FileNotFoundError:

@@ -1,5 +1,5 @@
-"""What a browser sent, until a job takes it over: under names of ours that say which process put it
-there, so that what nobody came to fetch can be told from what somebody is about to hand on."""
+"""Uploads of a browser until a job takes them over. Their names tell which process stored them, so
+that abandoned uploads can be told from those about to be used."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _KINDS = ("import", "transform")
 
 
 def new_archive() -> Path:
-    """Where the next uploaded archive is put."""
+    """Return the path for the next uploaded archive."""
     return settings.uploads_dir() / f"{_token()}{ARCHIVE}"
 
 
 def new_folder() -> Path:
-    """The new folder for uploaded photos."""
+    """Make and return a folder for uploaded photos."""
     return files.folder_below(settings.uploads_dir(), f"{PHOTOS}{_token()}")
 
 
 def sweep() -> None:
-    """Removes what no job will take over any more: the process that put it there is gone, or the
-    job that it was for has ended."""
+    """Remove uploads that no job will take over: the process that stored them is gone, or the job
+    that they were for has ended."""
     found = list(settings.uploads_dir().iterdir())
     waiting, ended = _wanted() if found else (set(), set())
     for path in found:
@@ -45,14 +45,14 @@ def sweep() -> None:
 
 
 def discard(path: str) -> None:
-    """Removes an upload that no job took over; a path of anything else is left alone."""
+    """Remove an upload that no job took over; any other path is left alone."""
     if Path(path).parent == settings.uploads_dir():
         files.remove(Path(path))
 
 
 def _wanted() -> tuple[set[Path], set[Path]]:
-    """The paths that jobs name: those that may still read them, and those that are done with them.
-    A batch looks at its photos also when it is done."""
+    """Return the paths that jobs name: those that may still be read, and those that are done with.
+    A finished batch still reads its photos."""
     waiting: set[Path] = set()
     ended: set[Path] = set()
     for job in _jobs():
@@ -72,7 +72,7 @@ def _token() -> str:
 
 
 def _is_owned(path: Path) -> bool:
-    """Whether the process that put it there still runs."""
+    """Return whether the process that stored it still runs."""
     named = _NAMED.fullmatch(path.name.removeprefix(PHOTOS).removesuffix(ARCHIVE))
     if not named:
         return False

@@ -1,5 +1,4 @@
-"""What a person calls a job, its tags and its note: changed beside the spec, which stays as it was
-written."""
+"""A job's name, tags and note, stored beside the spec, which never changes."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ from core.jobs.store import Job
 
 @dataclass
 class _Label:
-    """As label.json holds it."""
+    """The content of label.json."""
 
     name: str
     tags: list[str]
@@ -30,9 +29,8 @@ def set_label(
     tags: tuple[str, ...] | None = None,
     note: str | None = None,
 ) -> None:
-    """Renames, tags or annotates a job; what is None stays as it is, whoever changes it at the same
-    moment. Its spec stays as it was written. UserError for a name that can't be used, NotFound
-    where the job was deleted meanwhile."""
+    """Set the name, tags or note of a job; None leaves a value as it is, also if it changes at the
+    same moment. Raises UserError for a name that can't be used, NotFound if the job was deleted."""
     clean = None if name is None else clean_name(name, "job name")
     with _relabelled(job_id) as label:
         if clean is not None:
@@ -44,14 +42,14 @@ def set_label(
 
 
 def set_tag(job_id: str, tag: str, wanted: bool) -> None:
-    """Gives a job one tag or takes it away; its other tags stay. Raises as `set_label` does."""
+    """Add one tag to a job or remove it; other tags stay. Raises as `set_label`."""
     with _relabelled(job_id) as label:
         label.tags = [kept for kept in label.tags if kept != tag] + [tag] * wanted
 
 
 def change_label(shown: Job, name: str, tags: Sequence[str], note: str) -> None:
-    """Takes over what a person changed in the label that was `shown`; what somebody else changed
-    since stays. Raises as `set_label`."""
+    """Apply the changes that a person made to the label `shown`; changes that others made since are
+    kept. Raises as `set_label`."""
     clean = clean_name(name, "job name")
     removed, added = set(shown.tags) - set(tags), [tag for tag in tags if tag not in shown.tags]
     with _relabelled(shown.id) as label:
@@ -65,7 +63,7 @@ def change_label(shown: Job, name: str, tags: Sequence[str], note: str) -> None:
 
 @contextmanager
 def _relabelled(job_id: str) -> Iterator[_Label]:
-    """A job's label, to be changed; nobody else changes it meanwhile."""
+    """Yield a job's label for a change, locked against other changes."""
     folder = RunFolder.of(job_id)
     with files.locked(folder.path, "job"):
         job = jobs.read(job_id)

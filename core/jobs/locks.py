@@ -1,4 +1,4 @@
-"""The lock of a run folder: whoever runs its job holds it for life."""
+"""The lock of a run folder: the process that runs the job holds it until it ends."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ RELEASE_SECONDS = 5.0
 
 @contextmanager
 def at_rest(folder: RunFolder, patience: float) -> Iterator[bool]:
-    """Whether nothing runs in a job's folder, and nothing can begin to while the block runs. A
-    process that has written how its job ended is given some seconds in which it lets go."""
+    """Yield whether nothing runs in a job's folder; nothing can start there during the block. A
+    process that has written its final status gets `patience` seconds to release the lock."""
     try:
         handle = os.open(folder.lock, os.O_RDONLY)
     except FileNotFoundError:
@@ -41,8 +41,8 @@ def _taken(handle: int) -> bool:
 
 
 def is_locked(lock: Path) -> bool:
-    """Whether a live process holds the job's lock. A shared try, so that two readers never see each
-    other."""
+    """Return whether a live process holds the job's lock. Tries a shared lock, so that two readers
+    never block each other."""
     try:
         handle = os.open(lock, os.O_RDONLY)
     except FileNotFoundError:
@@ -57,8 +57,8 @@ def is_locked(lock: Path) -> bool:
 
 
 def is_released(lock: Path, seconds: float = RELEASE_SECONDS) -> bool:
-    """Whether nobody holds the job's lock any more, within some seconds: a process that has written
-    how its job ended is about to end."""
+    """Return whether nobody holds the job's lock, within some seconds: a process that has written
+    its final status is about to end."""
     until = time.monotonic() + seconds
     while held := is_locked(lock):
         if time.monotonic() > until:

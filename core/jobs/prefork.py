@@ -1,8 +1,8 @@
-"""The pre-started process: it has imported what training needs and forks a worker in milliseconds,
-so that a job starts at once.
+"""The pre-started process: it has imported the libraries for training and forks a worker in
+milliseconds, so that a job starts at once.
 
-The app starts one and holds its standard input; when the app ends, so does this process, and not
-the workers it forked. Without it everything works the same, a few seconds slower.
+The app starts it and holds its standard input; it ends with the app, but the workers it forked do
+not. Without it, jobs start a few seconds later.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from core.training import script as scripts
 
 logger = logging.getLogger("core.jobs.prefork")
 
-# Imported before any job asks, in this order. Nothing here may leave a thread or touch a GPU, for
-# both would not survive a fork.
+# Imported before any job, in this order. None of them may leave a thread or touch a GPU, because
+# neither survives a fork.
 HEAVY = (
     "numpy",
     "pandas",
@@ -55,20 +55,19 @@ OURS = (
     "core.backends.local.endpoints.process",
 )
 OPTIONAL: tuple[Callable[[], object], ...] = (scripts.import_openvino,)
-# The preset whose networks are converted as soon as there is time, so that the first job need not;
-# it needs no download.
+# The networks of this preset are converted in advance; it needs no download.
 PREPARED = "fast"
 ANSWER_SECONDS = 5.0
 PREPARE_SECONDS = 300.0
 MAX_REQUEST = 65_536
 MAX_SOCKET_PATH = 100
 
-# The lock of a worker that forks others' workers from itself; they have to close it.
+# The lock of a worker that forks other workers from itself; they have to close it.
 _forking: dict[str, int] = {}
 
 
 def socket_path() -> Path:
-    """The socket in Fieldmark's home, or, where that path is too long for one, in the temporary
+    """Return the socket in Fieldmark's home or, if that path is too long, in the temporary
     folder."""
     path = settings.home() / "warm.sock"
     if len(str(path).encode()) <= MAX_SOCKET_PATH:
@@ -80,7 +79,7 @@ def socket_path() -> Path:
 
 
 def start() -> subprocess.Popen[bytes]:
-    """Starts the process; it is ready some seconds later. Keep the answer: closing its `stdin` ends
+    """Start the process; it is ready some seconds later. Keep the result: closing its `stdin` ends
     it."""
     from core.jobs import processes
 
@@ -97,15 +96,15 @@ def start() -> subprocess.Popen[bytes]:
 
 
 def fork_from_here(lock: int) -> None:
-    """Makes this worker, whose own lock is `lock`, warm, and the one from which `fork_worker`
-    forks: a tuning job's trials then start at once whether the app is there or not."""
+    """Warm this worker, whose own lock is `lock`, and make it the one from which `fork_worker`
+    forks: a tuning job's trials then start at once, with or without the app."""
     _preload()
     _forking["lock"] = lock
 
 
 def fork_worker(folder: Path, lock: int) -> int | None:
-    """Asks the warm process to fork a worker for this run folder, handing it the lock; its pid, or
-    None where nobody answers."""
+    """Ask the warm process to fork a worker for this run folder, handing it the lock; return its
+    pid, or None without an answer."""
     if _forking:
         return _fork_here(folder, lock) if forks.is_alone() else None
     try:
@@ -117,8 +116,7 @@ def fork_worker(folder: Path, lock: int) -> int | None:
             connection.connect(str(path))
             connection.sendall(json.dumps({"folder": str(folder)}).encode())
             pid = int(json.loads(connection.recv(MAX_REQUEST))["pid"])
-            # Last, so that a fork that answers too late, after a worker was started without it,
-            # never becomes a second one.
+            # Last, so that a fork that answers too late never becomes a second worker.
             socket.send_fds(connection, [b"go"], [lock])
             return pid
     except (OSError, ValueError, KeyError, TypeError):
@@ -128,11 +126,11 @@ def fork_worker(folder: Path, lock: int) -> int | None:
 def run_script(
     script: Path, arguments: list[str], environment: dict[str, str], log: Path, seconds: float
 ) -> int | None:
-    """Has the warm process run a script in a fork, as `fork_script` does, and waits for it: its
-    exit code, or None where nobody answers.
+    """Run a script in a fork of the warm process, as `fork_script` does, and wait for it; return
+    its exit code, or None without an answer.
 
-    After `seconds` the fork is killed by the alarm clock it sets itself, which also rings when
-    nobody waits any more. Minus SIGKILL stands for any end without an exit code.
+    After `seconds` the fork is killed by its own alarm clock, which also rings when nobody waits
+    any more. Minus SIGKILL stands for any end without an exit code.
     """
     request = {
         "script": str(script),
@@ -149,7 +147,7 @@ def run_script(
             connection.settimeout(ANSWER_SECONDS)
             connection.connect(str(path))
             connection.sendall(json.dumps(request).encode())
-            # Line by line: a script that ends at once has its exit code sent before the first
+            # Line by line: the exit code of a script that ends at once arrives before the first
             # answer is read.
             with connection.makefile("rb") as answers:
                 json.loads(answers.readline(MAX_REQUEST))
@@ -167,7 +165,7 @@ def _exit_code(connection: socket.socket, answers: BinaryIO, seconds: float) -> 
 
 
 def serve() -> None:
-    """The process itself: answers requests until standard input closes."""
+    """Answer requests until standard input closes."""
     log.begin()
     _preload()
     path = socket_path()
@@ -178,8 +176,8 @@ def serve() -> None:
         listener.bind(str(draft))
         draft.chmod(0o600)
         listener.listen()
-        # In its place only now, so that whoever finds it is answered; another app's is replaced in
-        # the same moment.
+        # The socket takes its place only now, when requests are answered; another app's is replaced
+        # atomically.
         os.replace(draft, path)
         ours = path.stat().st_ino
         selector.register(listener, selectors.EVENT_READ)
@@ -189,13 +187,13 @@ def serve() -> None:
             _prepare(listener)
         while not any(key.fd == sys.stdin.fileno() for key, _ in selector.select()):
             _answer(listener)
-    # Another app over the same home may have put its own socket there since.
+    # Another app with the same home may have put its own socket there since.
     if path.exists() and path.stat().st_ino == ours:
         path.unlink()
 
 
 def _prepare(listener: socket.socket) -> None:
-    """Converts the networks of PREPARED in a fork that nobody waits for; what it said is in
+    """Convert the networks of PREPARED in a fork that nobody waits for; its output is in
     prepare.log."""
     from core.jobs import processes
 
@@ -219,10 +217,9 @@ def _prepare(listener: socket.socket) -> None:
 
 
 def _answer(listener: socket.socket) -> None:
-    """Forks for whoever knocks; the fork does the talking, so that a silent client keeps nobody
-    waiting.
+    """Fork for each connection; the fork reads the request, so that a silent client blocks nobody.
 
-    Where this process has a second thread it hangs up instead, and the job is started without it.
+    If this process has a second thread, it hangs up instead, and the job is started without it.
     """
     connection, _ = listener.accept()
     with connection:
@@ -282,13 +279,14 @@ def _preload() -> None:
         except ImportError as error:
             logger.warning("%s; training goes on without it.", error)
     _end_threads()
-    # What is here now is nobody's garbage: a collection in a fork would copy every page of it.
+    # Objects so far are excluded from garbage collection: a collection in a fork would copy all
+    # their pages.
     gc.collect()
     gc.freeze()
 
 
 def _end_threads() -> None:
-    """numpy's OpenBLAS ends its threads for a fork, and starts them again at the next large
+    """End the threads of numpy's OpenBLAS for a fork; they start again at the next large
     product."""
     if (pid := os.fork()) == 0:
         os._exit(0)

@@ -1,5 +1,5 @@
-"""Detached worker processes: started so that they outlive the app, known by pid and start time,
-ended as a group."""
+"""Detached worker processes: they outlive the app, are known by pid and start time, and end as a
+group."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from core import hosts, settings
 from core.io import files
 from core.jobs.run_folder import RunFolder
 
-# A worker gets these of our environment and nothing else: no credential ever reaches a job or its
-# log.
+# Variables of our environment that workers get. All others stay out, so that no credential reaches
+# a job or its log.
 INHERITED = (
     "PATH",
     "HOME",
@@ -44,7 +44,7 @@ PROXY_AND_CERTIFICATES = (
     "REQUESTS_CA_BUNDLE",
 )
 
-# What a worker of ours gets besides.
+# Additional variables of our workers.
 OURS = (
     settings.ENV_HOME,
     settings.ENV_IMPORT_ROOTS,
@@ -56,10 +56,10 @@ OURS = (
     hosts.ENV_ORIGINS,
 )
 
-# glibc would give every batch's activations back to the kernel and fault them in again: half the
-# time of CPU inference. And torch's threads would wait for each other in loops that take the core
-# from whoever has work: beside two other programs on two cores, a fine-tuning of tiny photos took
-# 12 to 24 s, and 5 s where they sleep instead.
+# glibc would return every batch's activations to the kernel and fault them in again: half the time
+# of CPU inference. Torch's threads would busy-wait and take the core from other processes: beside
+# two other programs on two cores, a fine-tuning of tiny photos took 12 to 24 s, and 5 s with
+# sleeping threads.
 COMPUTING = {
     "MALLOC_TRIM_THRESHOLD_": "2147483647",
     "MALLOC_MMAP_MAX_": "0",
@@ -67,13 +67,12 @@ COMPUTING = {
     "OMP_WAIT_POLICY": "PASSIVE",
 }
 
-# Arrow's allocator would have a thread of its own from the import on, and only a process with one
-# thread is forked.
+# Arrow's allocator would start a thread at import, and only a process with one thread is forked.
 WITHOUT_THREADS = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 
 
 def clean_environment(extra: dict[str, str] | None = None) -> dict[str, str]:
-    """The environment of a worker: what a program needs to start, plus `extra`."""
+    """Return the environment of a worker: the variables a program needs to start, plus `extra`."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -85,7 +84,7 @@ def clean_environment(extra: dict[str, str] | None = None) -> dict[str, str]:
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -98,11 +97,11 @@ def _owner_only(path: str, flags: int) -> int:
 def start(
     arguments: list[str], folder: Path, *, lock: int, variables: dict[str, str] | None = None
 ) -> int:
-    """Starts a detached worker in `folder` that holds `lock` (an flocked descriptor) for life;
-    returns its pid. Its environment is a clean one plus `variables`.
+    """Start a detached worker in `folder` that holds `lock` (a flocked descriptor) until it ends;
+    return its pid. Its environment is a clean one plus `variables`.
 
-    Its output goes to a file, for a pipe would kill it when the app ends, and it has a session of
-    its own, for a Ctrl-C in the app's terminal would reach it otherwise.
+    Its output goes to a file, because a pipe would kill it when the app ends. It has its own
+    session, because a Ctrl-C in the app's terminal would reach it otherwise.
     """
     with open(folder / "log.txt", "ab", opener=_owner_only) as output:
         process = subprocess.Popen(
@@ -119,8 +118,8 @@ def start(
 
 
 def worker_environment() -> dict[str, str]:
-    """A worker of ours, other than a training script, also needs to find Fieldmark's home and
-    import roots."""
+    """Return the variables that a worker, other than a training script, needs to find Fieldmark's
+    home and import roots."""
     ours = {name: os.environ[name] for name in OURS if os.environ.get(name)}
     return clean_environment(
         {**ours, **COMPUTING, **WITHOUT_THREADS, "PYTHONPATH": str(settings.PROJECT)}
@@ -129,9 +128,9 @@ def worker_environment() -> dict[str, str]:
 
 @contextmanager
 def private(folder: RunFolder) -> Iterator[None]:
-    """Makes this process one of a job: what it writes is for its owner only, but for what a person
-    asked to have in a folder of their own, and what it only needs for a while is in the job's
-    folder and gone at the end."""
+    """Set up this process for a job: its files are readable by their owner only, except those that
+    a person asked to have elsewhere, and temporary files are in the job's folder and removed at the
+    end."""
     if not folder.path.name.startswith("fm-export-"):
         os.umask(0o077)
     with suppress(OSError):  # on a full disk there is still something to say
@@ -145,13 +144,13 @@ def private(folder: RunFolder) -> Iterator[None]:
 
 
 def clear(folder: RunFolder) -> None:
-    """Removes what a script of the job left among its temporary files."""
+    """Remove the temporary files that a script of the job left."""
     for path in folder.temporary.glob("*"):
         files.remove(path)
 
 
 def take_lock(path: Path) -> int | None:
-    """The descriptor of a job's lock, held, to be handed to a new worker; None where somebody has
+    """Return the held descriptor of a job's lock, for a new worker; None if another process holds
     it."""
     with files.there(path.parent, "job"):
         handle = os.open(path, os.O_RDWR)
@@ -164,8 +163,8 @@ def take_lock(path: Path) -> int | None:
 
 
 def created(pid: int) -> float | None:
-    """When the process with this pid started, or None where there is none. With the pid, it is an
-    identity."""
+    """Return when the process with this pid started; None if there is none. Together with the pid
+    it identifies the process."""
     try:
         return psutil.Process(pid).create_time()
     except psutil.Error:
@@ -173,8 +172,8 @@ def created(pid: int) -> float | None:
 
 
 def is_same(pid: int | None, since: float | None) -> bool:
-    """Whether the pid still belongs to the process that started at `since`, and not to a stranger
-    or a zombie."""
+    """Return whether the pid still belongs to the process that started at `since`, not to another
+    one or a zombie."""
     if pid is None or since is None:
         return False
     try:
@@ -185,7 +184,7 @@ def is_same(pid: int | None, since: float | None) -> bool:
 
 
 def terminate(pid: int | None, since: float | None) -> bool:
-    """SIGTERM to that very process; False where it is gone."""
+    """Send SIGTERM to that process only; return False if it is gone."""
     if not is_same(pid, since):
         return False
     assert pid is not None
@@ -194,19 +193,18 @@ def terminate(pid: int | None, since: float | None) -> bool:
 
 
 def kill_session(pid: int | None, folder: Path) -> None:
-    """SIGKILL to what is left of the session that `pid` led, the leader itself possibly dead
-    already.
+    """Send SIGKILL to the rest of the session that `pid` led; the leader may already be dead.
 
-    Only processes that work inside `folder` count: a session id that a stranger took over since is
-    left alone.
+    Only processes that work inside `folder` count, because another session may have taken the id
+    since.
     """
     if pid is not None:
         kill(member for member in psutil.process_iter() if _belongs(member, pid, folder))
 
 
 def kill(members: Iterable[psutil.Process], patience: float = 3.0) -> None:
-    """SIGKILL, then wait until they run no more. Whoever has to collect a dead process may take
-    seconds; that is not waited for."""
+    """Send SIGKILL, then wait until the processes no longer run. Collecting a dead process can take
+    seconds and is not waited for."""
     doomed = list(members)
     for member in doomed:
         try:

@@ -1,4 +1,4 @@
-"""The run folder of a job: where each of its files lies."""
+"""The run folder of a job and the paths of its files."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from pathlib import Path
 from core import settings
 from core.errors import NotFound
 
-# Ours; a trial that SageMaker named has its tuning job's id with a number and eight digits more.
+# Ids made here; a trial named by SageMaker has its tuning job's id with a number and eight digits
+# more.
 ID_PATTERN = re.compile(r"fm-[a-z]+-\d{8}t\d{6}-[0-9a-f]{6}(-\d{3,}-[0-9a-f]{8})?")
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The one place that knows the paths inside a job's folder."""
+    """The paths inside a job's folder."""
 
     path: Path
 

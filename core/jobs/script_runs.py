@@ -1,7 +1,7 @@
-"""A script of sm_scripts as a job's child, from its start to its exit code: watched, started again,
-and stopped.
+"""A script of sm_scripts as a job's child process, from start to exit code: watched, restarted,
+stopped.
 
-Which signs of life it is expected to give, and what happens without, stands in watchdog.py.
+watchdog.py defines which signs of life are expected, and what happens without them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ POLL_SECONDS = 0.05
 TIMES_STARTED = 2
 IMPORTING = "Importing libraries"
 WAITING = "waiting"
-# What the script calls its phases, and what a page does.
+# The phases of the script's log, in the words of the pages.
 PHASES = {
     "imports": IMPORTING,
     "features": "Making features",
@@ -44,11 +44,11 @@ PHASES = {
 
 
 class _Silent(Exception):
-    """The script was killed, because it gave no sign of life."""
+    """The script was killed because it gave no sign of life."""
 
 
 class ScriptRun:
-    """One script of a job. `tick` is called while it runs, with its phase as a page says it."""
+    """One script of a job. `tick` is called with the current phase while it runs."""
 
     def __init__(
         self,
@@ -64,8 +64,7 @@ class ScriptRun:
         self.phase = IMPORTING
 
     def run(self) -> int:
-        """The script's exit code. Failed if it stopped giving signs of life as often as it was
-        started."""
+        """Return the script's exit code. Raises Failed if it hung as often as it was started."""
         try:
             for number in range(TIMES_STARTED):
                 try:
@@ -90,7 +89,7 @@ class ScriptRun:
             raise
 
     def _start(self, *, fresh: bool) -> Child:
-        """A copy of this worker where it has torch in memory already, else (or if `fresh`) a new
+        """Return a copy of this worker if it has torch in memory, else (or if `fresh`) a new
         interpreter."""
         folder = self.worker.folder
         folder.temporary.mkdir(exist_ok=True)
@@ -114,8 +113,8 @@ class ScriptRun:
             )
 
     def _wait(self, child: Child) -> int:
-        """Waits; passes a stop on as SIGTERM, and kills a script that does not save its work while
-        it has time."""
+        """Wait for the script. Pass a stop on as SIGTERM, and kill a script that does not save its
+        work in time."""
         watch = watchdog.Watchdog(child.pid, self.worker.folder.log)
         asked = None
         while True:
@@ -132,8 +131,8 @@ class ScriptRun:
                 child.kill()
 
     def _refuses(self, watch: watchdog.Watchdog, passed: float) -> bool:
-        """Whether a script does not obey that was asked to stop so many seconds ago: it has not
-        said that it heard, or has stopped working since, or saves its work for too long."""
+        """Return whether a script ignores the stop of so many seconds ago: it has not acknowledged
+        it, has stopped working since, or takes too long to save its work."""
         deaf = self.log.phase != "stopping" and passed > settings.STOP_SILENT_SECONDS
         return deaf or watch.silent > settings.STOP_SILENT_SECONDS or passed > settings.STOP_SECONDS
 
@@ -156,15 +155,15 @@ class ScriptRun:
 
 
 def end(child: Child) -> None:
-    """SIGKILL, and the child collected: its id may be a stranger's from then on."""
+    """Send SIGKILL and collect the child, because its id may be reused afterwards."""
     child.kill()
     try:
         child.wait(settings.STOP_SILENT_SECONDS)
     except subprocess.TimeoutExpired:
-        # In the middle of a file operation that the system does not interrupt.
+        # In a file operation that the system does not interrupt.
         return
 
 
 def code_folder(folder: RunFolder) -> Path:
-    """Where the job's own copy of the scripts lies."""
+    """Return the folder of the job's own copy of the scripts."""
     return folder.input / "code"

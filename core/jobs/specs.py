@@ -1,5 +1,4 @@
-"""What a person asks for: one frozen spec per kind of work, checked where it enters and written
-once."""
+"""The specs of jobs: one frozen class per kind, checked when made and written once."""
 
 from __future__ import annotations
 
@@ -22,14 +21,13 @@ S3_PLACE = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+")
 
 @dataclass(frozen=True)
 class Resources:
-    """What a platform is asked to run a job or an endpoint on. A job without it runs on whatever
-    its backend has.
+    """The instances that a platform runs a job or an endpoint on. A job without them runs on the
+    backend's own machine.
 
-    `max_seconds` ends a job, whatever it does; `wait_seconds` is how long a spot job may wait for
-    machines on top of that. An endpoint with `memory_mb` is serverless: it has no instances,
-    answers at most `concurrency` requests at once and costs nothing while idle. One with
-    `max_instances` grows up to so many while it is busy. `server` names the image that serves a
-    model.
+    `max_seconds` limits a job; `wait_seconds` is how long a spot job may also wait for instances.
+    An endpoint with `memory_mb` is serverless: it has no instances, answers at most `concurrency`
+    requests at once and costs nothing while idle. One with `max_instances` scales up to that number
+    while busy. `server` names the image that serves a model.
     """
 
     SERVERS: ClassVar[tuple[str, ...]] = ("pytorch", "ray")
@@ -80,8 +78,8 @@ class Resources:
 
 @dataclass(frozen=True)
 class TrainingSpec:
-    """One run of the training script over a dataset version. A tuning job's trial carries that
-    job's id and its own number."""
+    """One run of the training script on a dataset version. A trial carries its tuning job's id and
+    its own number."""
 
     kind: ClassVar[str] = "training"
     name: str
@@ -102,10 +100,10 @@ class TrainingSpec:
 @dataclass(frozen=True)
 class ImportSpec:
     """One import of a folder, an archive, CUB-200-2011 or the sample (see origins.ImportSource)
-    into a new dataset; or, with `dataset_id`, into the version `version_id` of one, as its next
-    version (see extending).
+    into a new dataset; or, with `dataset_id`, into the next version after `version_id` (see
+    extending).
 
-    `plan_id` is the job that looked into the source, `decisions` what was decided about its plan.
+    `plan_id` is the job of the preview, `decisions` are those about its plan.
     """
 
     kind: ClassVar[str] = "import"
@@ -129,7 +127,7 @@ class ImportSpec:
 
 @dataclass(frozen=True)
 class PlanSpec:
-    """A look into a source before it is imported; the fields are those of the import that may
+    """A preview of a source before it is imported; the fields are those of the import that may
     follow."""
 
     kind: ClassVar[str] = "plan"
@@ -148,7 +146,7 @@ class PlanSpec:
         clean_name(self.name, "name")
 
     def import_spec(self, name: str, decisions: Mapping[str, Any], job_id: str = "") -> ImportSpec:
-        """The import of what was looked into, under these decisions, as the job `job_id`."""
+        """Return the spec that imports the previewed source with these decisions."""
         shared = {item.name: getattr(self, item.name) for item in fields(self)}
         job_id = job_id or jobs.new_id("import")
         more = {"name": name, "id": job_id, "plan_id": self.id, "decisions": decisions}
@@ -157,14 +155,12 @@ class PlanSpec:
 
 @dataclass(frozen=True)
 class TuningSpec:
-    """Many training jobs over a search space, each an ordinary TrainingJob with this job's id in
-    its `tuning_id`.
+    """Many training jobs over a search space, each with this job's id in its `tuning_id`.
 
-    `fixed` are hyperparameters that every trial has; `space` maps each tuned one to its range
-    (core.tuning.space.Range as a dict). `baseline` makes the first trial one with the fixed values
-    only, to compare against. 0 means no limit in `max_seconds` and `patience`. `warm_start` names
-    tuning jobs whose trials are learned from; `continues` the one whose trials this one goes on
-    with.
+    `fixed` are hyperparameters of every trial; `space` maps each tuned one to its range
+    (core.tuning.space.Range as a dict). `baseline` runs the fixed values alone as the first trial.
+    0 means no limit in `max_seconds` and `patience`. `warm_start` names tuning jobs whose trials
+    are used as observations; `continues` is the job whose trials this one continues.
     """
 
     kind: ClassVar[str] = "tuning"
@@ -195,15 +191,14 @@ class TuningSpec:
 
 @dataclass(frozen=True)
 class TransformSpec:
-    """One model over many images. `source` says where they are, and which of the other fields
-    count:
+    """A batch: one model over many photos. `source` says where they are, and which of the other
+    fields count:
 
-    `split`: the images of `split` (`all` for every one) in `dataset_id`, `version_id`. `folder`:
-    every image below `path`. `archive`: the images in the archive `path`. `upload`: the folder
-    `path` that core.batch.sources kept them in. `s3`: the objects below `path`,
-    `s3://bucket/prefix`, or those that a manifest of SageMaker's there names. `shown` is the name
-    that a browser gave, only ever displayed. `resumed_from`: the job whose finished images are not
-    repeated.
+    `split`: the photos of `split` (`all` for every one) in `dataset_id`, `version_id`. `folder`:
+    every photo below `path`. `archive`: the photos in the archive `path`. `upload`: the folder
+    `path` in which core.batch.sources stored them. `s3`: the objects below `path`,
+    `s3://bucket/prefix`, or those of a SageMaker manifest there. `shown` is the name that a browser
+    gave, for display only. `resumed_from`: the job whose finished photos are not repeated.
     """
 
     kind: ClassVar[str] = "transform"
@@ -237,8 +232,8 @@ class TransformSpec:
 
 @dataclass(frozen=True)
 class InspectSpec:
-    """A look for what may be wrong in a dataset version: labels, copies, outliers, bad photos.
-    `maps` are the projections to make."""
+    """An inspection of a dataset version: labels, duplicates, outliers, bad photos. `maps` are the
+    projections to compute."""
 
     kind: ClassVar[str] = "inspect"
     name: str
@@ -253,7 +248,7 @@ class InspectSpec:
 
 @dataclass(frozen=True)
 class ExportSpec:
-    """The photos of a dataset version in use, copied into the new folder `path` as
+    """An export of the used photos of a dataset version into the new folder `path`, as
     `<split>/<class>/<photo>`."""
 
     kind: ClassVar[str] = "export"
@@ -270,13 +265,13 @@ class ExportSpec:
 
 @dataclass(frozen=True)
 class EndpointSpec:
-    """One server for one model. `attached` is the name of an endpoint that somebody else made: it
-    is used, and never changed or deleted.
+    """One server for one model. `attached` is the name of an endpoint made elsewhere: it is used,
+    and never changed or deleted.
 
-    After `seconds` it deletes itself; 0 means never. `precision`: `auto` for the fastest form that
-    answers the same, `exact` for fp32 arithmetic only. `port` is what it listens on where that is
-    free; 0 means any. Of `capture_share` (0 to 1) of the photos it keeps photo and answer, the
-    newest `capture_photos` and `capture_bytes` at most.
+    After `seconds` it deletes itself; 0 means never. `precision`: `auto` for the fastest engine
+    within tolerance of fp32, `exact` for fp32 only. `port` is the preferred port; 0 means any. Of
+    `capture_share` (0 to 1) of the photos it stores photo and answer, the newest `capture_photos`
+    and `capture_bytes` at most.
     """
 
     kind: ClassVar[str] = "endpoint"
@@ -320,7 +315,7 @@ class EndpointSpec:
 
 @dataclass(frozen=True)
 class LoadSpec:
-    """A load test of an endpoint: `requests` photos of its model's test split, from `clients` who
+    """A load test of an endpoint: `requests` photos of its model's test split, from `clients` that
     each wait for their answer."""
 
     kind: ClassVar[str] = "load"
@@ -363,5 +358,5 @@ def _require(holds: bool, message: str, name: str) -> None:
 
 
 def as_dict(spec: Spec) -> dict[str, object]:
-    """The spec as job.json holds it."""
+    """Return the spec as job.json stores it."""
     return asdict(spec)

@@ -1,8 +1,7 @@
-"""How a worker's run ends besides well and badly, the request to end it, and work that a stop need
-not wait for.
+"""Stop requests, the exceptions that end a worker's run, and work that a stop need not wait for.
 
-A drive or a network that never answers holds a thread, and no thread can be ended. The classes are
-not in the worker's module: that one runs as a program, whose classes nobody imports.
+A drive or a network that never answers blocks a thread, and no thread can be ended. The classes are
+not in the worker's module, because that one runs as a program.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ from core.jobs.status.causes import BY_USER, Cause, Ending
 
 T = TypeVar("T")
 
-# What work gets to end in an orderly way once its job was asked to stop.
+# The time that work gets to end after its job was asked to stop.
 GRACE_SECONDS = 2.5
 LOOK_SECONDS = 0.1
 
 
 class Stopped(Exception):
-    """The job ended because it was asked to; its text, where it has one, says by whom."""
+    """The job ended because it was asked to; the message, if any, says by whom."""
 
     def __init__(self, reason: str = "", cause: Cause = Cause.USER) -> None:
         super().__init__(reason)
@@ -36,7 +35,7 @@ class Stopped(Exception):
 
 
 class Failed(BackendError):
-    """The job failed, and what made it is known."""
+    """The job failed for a known reason."""
 
     def __init__(self, reason: str, cause: Cause) -> None:
         super().__init__(reason)
@@ -48,15 +47,15 @@ class Left(Exception):
 
 
 class Stoppable(Protocol):
-    """What is asked of a worker here; its own module imports this one."""
+    """The part of the worker used here; the worker's own module imports this one."""
 
     @property
     def stopping(self) -> bool: ...
 
 
 def ask_to_stop(folder: RunFolder, why: Ending = BY_USER) -> None:
-    """Leave the request where the job's process looks for it, once: the first one stands. Raises
-    Unwritable where that can't be."""
+    """Leave a stop request for the job's process; the first one counts. Raises Unwritable if it
+    can't be written."""
     with files.there(folder.path, "job"):
         try:
             with folder.stop_request.open("x") as request:
@@ -69,8 +68,7 @@ def ask_to_stop(folder: RunFolder, why: Ending = BY_USER) -> None:
 
 
 def why_asked(folder: RunFolder) -> Ending:
-    """What whoever asked wrote; a person's click leaves the request empty, and a signal leaves
-    none."""
+    """Return the request's content; a person's click leaves it empty, a signal leaves none."""
     try:
         text = folder.stop_request.read_text()
     except FileNotFoundError:
@@ -85,9 +83,9 @@ def why_asked(folder: RunFolder) -> Ending:
 
 
 def unless_stopped(worker: Stoppable, work: Callable[[], T]) -> T:
-    """Return what `work` returns, or raise what it raises. Raises Stopped where the job was asked
-    to stop and `work` does not end in time: what it was making is removed, and its thread goes with
-    this process, which has to end now."""
+    """Return the result of `work`, or raise its error. Raises Stopped if the job was asked to stop
+    and `work` does not end in time: its partial result is removed, and its thread ends with this
+    process."""
     ended: dict[str, T] = {}
     failed: list[BaseException] = []
 

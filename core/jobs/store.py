@@ -1,5 +1,4 @@
-"""Jobs as folders: their ids and states, and the store that makes, reads, lists and removes
-them."""
+"""Jobs as folders: their ids and states, and how they are created, read, listed and deleted."""
 
 from __future__ import annotations
 
@@ -31,7 +30,7 @@ MAKING = ".making-"
 
 
 class State(StrEnum):
-    """Where a job stands; the words are the same on every backend."""
+    """The state of a job; the same on every backend."""
 
     PENDING = "Pending"
     IN_PROGRESS = "InProgress"
@@ -47,9 +46,11 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Status:
-    """What is known of a running or ended job. Times are seconds since 1970; `progress` is what its
-    kind reports, as it is stored (status/progress.py reads it); why it ended, `reason` says to
-    people and `cause` to code."""
+    """The status of a job, as status.json holds it.
+
+    Times are in seconds since 1970. `progress` depends on the kind of job (see status/progress.py).
+    `reason` says why it ended, in words, and `cause` says it to code.
+    """
 
     state: State = State.PENDING
     reason: str = ""
@@ -62,7 +63,7 @@ class Status:
 
     @property
     def seconds(self) -> float | None:
-        """Running time so far, or in all; None before the start."""
+        """Return the running time so far, or the total if it has ended; None before the start."""
         if self.started is None:
             return None
         return (self.ended or time.time()) - self.started
@@ -70,7 +71,7 @@ class Status:
 
 @dataclass(frozen=True)
 class Job:
-    """One submitted piece of work: its spec as written once, and its newest status."""
+    """A submitted job: its spec, which never changes, and its latest status."""
 
     id: str
     kind: str
@@ -88,7 +89,7 @@ class Job:
 
     @property
     def tuning_id(self) -> str:
-        """The tuning job whose trial this is, or the empty string."""
+        """Return the id of the tuning job that this is a trial of, or ""."""
         return str(self.spec.get("tuning_id", ""))
 
     @property
@@ -98,31 +99,30 @@ class Job:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A folder whose files can't be read: listed with its reason, so that the rest of the list
-    stays usable."""
+    """A folder whose files can't be read, and why; the rest of the list stays usable."""
 
     id: str
     reason: str
 
 
 def prefix(kind: str) -> str:
-    """How the ids of jobs of this kind begin."""
+    """Return the prefix of the ids of this kind of job."""
     return f"fm-{kind}-"
 
 
 def new_id(kind: str) -> str:
-    """A fresh id, valid as a SageMaker name: `fm-<kind>-<utc>-<6 random hex>`."""
+    """Return a new id, valid as a SageMaker name: `fm-<kind>-<utc>-<6 random hex digits>`."""
     return f"{prefix(kind)}{datetime.now(UTC):%Y%m%dt%H%M%S}-{secrets.token_hex(3)}"
 
 
 def create(
     job_id: str, kind: str, name: str, backend: str, spec: Mapping[str, object]
 ) -> tuple[Job, int | None]:
-    """Makes the run folder, whole or not at all, and takes its lock.
+    """Create the run folder, atomically, and take its lock.
 
-    Returns the job and the held lock's file descriptor, to be handed to the worker so that the lock
-    is never free in between. The same id again returns the job that is there, and None: a double
-    click makes one job.
+    Returns the job and the file descriptor of the lock, to be passed to the worker so that the lock
+    is never free in between. If the id exists, returns its job and None: a double click creates one
+    job.
     """
     folder = RunFolder.of(job_id)
     making = RunFolder(folder.path.with_name(f"{MAKING}{job_id}-{secrets.token_hex(3)}"))
@@ -130,7 +130,7 @@ def create(
     try:
         for part in (making.path, making.input, making.model, making.checkpoints, making.output):
             part.mkdir(mode=settings.OWNER_ONLY)
-        # The log as well: what a job says is for its owner only.
+        # Created here, so that only its owner can read it.
         os.close(os.open(making.log, os.O_WRONLY | os.O_CREAT, 0o600))
         handle = os.open(making.lock, os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -144,8 +144,7 @@ def create(
             "spec": spec,
         }
         files.write_json(making.spec, body)
-        # A rename never replaces a folder that holds files, and nobody sees a job that is half
-        # made.
+        # A rename never replaces a folder that holds files, and no reader sees an incomplete job.
         os.rename(making.path, folder.path)
     except OSError as error:
         if handle >= 0:
@@ -158,29 +157,29 @@ def create(
 
 
 def read(job_id: str) -> Job:
-    """The job as its folder says. Raises NotFound where there is none, or where it can't be
-    read."""
+    """Return the job. Raises NotFound if there is none or it can't be read."""
     folder = RunFolder.of(job_id)
     try:
         label = _stamp(folder.label) if folder.label.exists() else None
         return _read(folder, _stamp(folder.spec), _stamp(folder.status), label)
     except FileNotFoundError as error:
-        raise NotFound(f"Job {job_id} is not here: {error.filename} is missing.") from error
+        raise NotFound(f"There is no job {job_id}: {error.filename} is missing.") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotFound(f"Job {job_id} can't be read: {type(error).__name__}: {error}") from error
 
 
 def listing(kind: str = "") -> list[Job | Unreadable]:
-    """All jobs (of one kind), newest first; what can't be read is listed as such."""
+    """Return all jobs (of one kind), newest first, those that can't be read as Unreadable."""
     return list(_entries(kind))
 
 
 def readable(kind: str = "") -> list[Job]:
+    """Return all jobs (of one kind) that can be read, newest first."""
     return [job for job in _entries(kind) if isinstance(job, Job)]
 
 
 def without_trials(found: Iterable[Job | Unreadable]) -> list[Job | Unreadable]:
-    """The jobs that a list shows: a tuning job stands for its trials."""
+    """Return the jobs without the trials of tuning jobs."""
     return [item for item in found if isinstance(item, Unreadable) or not item.tuning_id]
 
 
@@ -189,8 +188,7 @@ def write_status(folder: RunFolder, status: Status) -> None:
 
 
 def delete(job_id: str) -> None:
-    """Removes an ended job's folder, in one step; one that is gone already is fine. UserError while
-    the job runs."""
+    """Delete an ended job's folder for good. Idempotent. Raises UserError while the job runs."""
     path = RunFolder.of(job_id).path
     doomed = path.with_name(f"{files.DELETED}{job_id}-{secrets.token_hex(3)}")
     with _taking_away(job_id):
@@ -199,8 +197,11 @@ def delete(job_id: str) -> None:
 
 
 def move_to_bin(job_id: str, group: str = "") -> str:
-    """Move an ended job's folder into the bin, in one step; return its group there, "" if there is
-    nothing to restore. UserError while the job runs."""
+    """Move an ended job's folder into the bin, in one step.
+
+    Return its group there, or "" if there is nothing to restore. Raises UserError while the job
+    runs.
+    """
     with _taking_away(job_id):
         return bin_folder.take(RunFolder.of(job_id).path, group)
     return ""
@@ -208,7 +209,7 @@ def move_to_bin(job_id: str, group: str = "") -> str:
 
 @contextmanager
 def _taking_away(job_id: str) -> Iterator[None]:
-    """Around the rename that takes an ended job's folder away; one that is gone already is fine."""
+    """Allow the block to rename an ended job's folder; a folder that is gone is no error."""
     folder = RunFolder.of(job_id)
     with locks.at_rest(folder, locks.RELEASE_SECONDS if _has_ended(folder) else 0.0) as rests:
         if not rests:
@@ -222,8 +223,7 @@ def _taking_away(job_id: str) -> Iterator[None]:
 
 
 def _has_ended(folder: RunFolder) -> bool:
-    """Whether its status says so, or nothing: a reader of a moment may hold the lock of a job that
-    can't be read."""
+    """Whether the job has ended or can't be read: then a reader may hold its lock for a moment."""
     try:
         return read(folder.path.name).state.is_finished
     except NotFound:
@@ -236,7 +236,7 @@ def _entries(kind: str) -> Iterator[Job | Unreadable]:
         for entry in os.scandir(settings.jobs_dir())
         if _is_of_kind(entry.name, kind) and entry.is_dir()
     ]
-    for name in sorted(names, key=_place, reverse=True):
+    for name in sorted(names, key=_time_key, reverse=True):
         try:
             yield read(name)
         except NotFound as error:
@@ -246,20 +246,20 @@ def _entries(kind: str) -> Iterator[Job | Unreadable]:
 
 
 def _is_of_kind(name: str, kind: str) -> bool:
-    """Whether a folder holds a job of this kind (or of any): its name says so, and one named by
-    SageMaker is a training job."""
+    """Whether the folder's name is that of a job of this kind (or of any). A trial that SageMaker
+    named after its tuning job is a training job."""
     if not kind or not name.startswith("fm-tuning-"):
         return name.startswith(f"fm-{kind}-" if kind else "fm-")
     return (kind == "training") == (name.count("-") > ID_DASHES) and kind in ("training", "tuning")
 
 
-def _place(name: str) -> list[str]:
-    """Sorts names by their time."""
+def _time_key(name: str) -> list[str]:
+    """Return a sort key: the time in the name."""
     return name.split("-")[2:]
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:
-    """What changes when a file is replaced."""
+    """Return values that change when the file is replaced."""
     found = path.stat()
     return found.st_ino, found.st_mtime_ns, found.st_size
 
@@ -271,8 +271,8 @@ def _read(
     _status: tuple[int, ...],
     label: tuple[int, ...] | None,
 ) -> Job:
-    """Kept until one of the files is another one: a list of hundreds of jobs is drawn every second,
-    and few of them change."""
+    """Read a job, cached until one of its files is replaced: a list of hundreds of jobs is drawn
+    every second, and few of them change."""
     body, status = files.read_json(folder.spec), files.read_json(folder.status)
     return _job(folder.path.name, body, status, files.read_json(folder.label) if label else {})
 
@@ -294,8 +294,7 @@ def _job(
 
 
 def _status(values: Mapping[str, Any]) -> Status:
-    """What status.json says. Fields that a newer version added are left out; a value of the wrong
-    kind is a ValueError."""
+    """Parse status.json. Ignores fields of newer versions; raises ValueError for a wrong type."""
     known = {name: values[name] for name in Status.__dataclass_fields__ if name in values}
     decided = {"state": State(known["state"]), "cause": causes.of_status(values)}
     status = Status(**known | decided)
@@ -306,5 +305,5 @@ def _status(values: Mapping[str, Any]) -> Status:
         and isinstance(status.pid, int | None)
     )
     if not whole or not all(isinstance(moment, int | float | None) for moment in times):
-        raise ValueError("status.json holds a value of the wrong kind")
+        raise ValueError("status.json holds a value of the wrong type")
     return status

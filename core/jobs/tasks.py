@@ -1,5 +1,5 @@
-"""Short tasks for a page: a training script's sibling run in a process of its own, so that torch
-never enters the app."""
+"""Short tasks for a page: scripts in a process of their own, so that the app never imports
+torch."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ from core.jobs import prefork, processes
 SECONDS = 60.0
 MAX_OUTPUT = 2000
 
-# Each task has a network in memory and uses every core, so the second one waits for the first.
+# Each task has a network in memory and uses every core, so tasks run one at a time.
 _one = threading.Lock()
 
 
 def run(name: str, arguments: list[str], seconds: float = SECONDS) -> None:
-    """Runs `sm_scripts/<name>.py`: forked from the warm process where it is up, else with a new
-    interpreter, some seconds slower.
+    """Run `sm_scripts/<name>.py`: forked from the warm process if it is up, else in a new
+    interpreter, which takes some seconds longer.
 
-    Raises BackendError with what the script said where it fails, and where it is not done after
-    `seconds`.
+    Raises BackendError with the script's message if it fails, or if it takes longer than `seconds`.
     """
     start = time.monotonic()
     if not _one.acquire(timeout=seconds):
@@ -54,7 +53,7 @@ def run(name: str, arguments: list[str], seconds: float = SECONDS) -> None:
 
 
 def _run(script: Path, arguments: list[str], log: Path, seconds: float) -> int:
-    # What the script leaves when it is ended goes with the task's folder.
+    # The script's leftovers go with the task's folder.
     environment = processes.clean_environment({**processes.COMPUTING, "TMPDIR": str(log.parent)})
     code = prefork.run_script(script, arguments, environment, log, seconds)
     if code is not None:

@@ -29,17 +29,16 @@ import psutil
 from core import settings
 
 LOOK_SECONDS = 0.5
-# Of one core, since the last sign of life: a loop that only asks whether others are done takes
-# less.
+# Of one core, since the last sign of life: a loop that only polls uses less.
 LEAST_SHARE = 0.02
 LEAST_SECONDS = 0.02
-# No process lives this long without being looked at; what is kept of it goes.
+# Entries of processes that nobody has asked about for this long are dropped.
 KEPT_JOBS = 512
 
 
 @dataclass(frozen=True)
 class Vitals:
-    """Seconds of processor time, bytes read and written, and bytes of the log, of all the processes
+    """Seconds of processor time, bytes read and written, and bytes of the log, of all processes
     together."""
 
     seconds: float
@@ -48,8 +47,8 @@ class Vitals:
 
 
 def vitals(pid: int, log: Path) -> Vitals:
-    """What the process `pid` and its descendants have done so far; a process that is gone counts as
-    nothing."""
+    """Return the work of the process `pid` and its descendants so far; a missing process counts as
+    none."""
     seconds, moved = 0.0, 0
     for process in _tree(pid):
         with suppress(psutil.Error):
@@ -69,7 +68,7 @@ def _tree(pid: int) -> Iterator[psutil.Process]:
 
 
 def _moved(process: psutil.Process) -> int:
-    """Bytes through reads and writes, and through page faults, on a system that counts them."""
+    """Return the bytes of reads and writes, and of page faults, if the system counts them."""
     if not hasattr(process, "io_counters"):
         return 0
     moved = process.io_counters()
@@ -77,7 +76,7 @@ def _moved(process: psutil.Process) -> int:
 
 
 class Watchdog:
-    """How long one process has given no sign of life, in seconds that this process itself was
+    """How long a process has given no sign of life, in seconds that this process itself was
     awake."""
 
     def __init__(self, pid: int, log: Path) -> None:
@@ -88,18 +87,18 @@ class Watchdog:
         self._looked = time.monotonic()
 
     def look(self) -> float:
-        """Seconds since the last sign of life; looks at most every LOOK_SECONDS."""
+        """Return the seconds since the last sign of life; checks at most every LOOK_SECONDS."""
         with self._lock:
             passed = time.monotonic() - self._looked
             if passed >= LOOK_SECONDS:
                 self._looked += passed
-                # Whoever looks may have been held up as well: then nothing is known of the time in
+                # This process may have been suspended as well: nothing is known of the time in
                 # between.
                 self._count(min(passed, 2 * LOOK_SECONDS))
             return self.silent
 
     def restart(self) -> None:
-        """Counts from now on."""
+        """Start counting from now."""
         with self._lock:
             self._last, self.silent, self._looked = (
                 vitals(self.pid, self.log),
@@ -111,7 +110,7 @@ class Watchdog:
         self.silent += passed
         now, last = vitals(self.pid, self.log), self._last
         worked = now.seconds - last.seconds
-        # Less than before: a process of the family has ended.
+        # Less than before: a descendant has ended.
         alive = worked < 0 or worked >= LEAST_SECONDS + LEAST_SHARE * self.silent
         if alive or now.bytes != last.bytes or now.log != last.log:
             self._last, self.silent = now, 0.0
@@ -122,8 +121,7 @@ _lock = threading.Lock()
 
 
 def of_worker(job_id: str, pid: int, log: Path) -> Watchdog:
-    """The watchdog of a job's worker, the same one for every page of this app that looks at the
-    job."""
+    """Return the watchdog of a job's worker, shared by every page of this app."""
     with _lock:
         found = _workers.get(job_id)
         if found is None or found.pid != pid:
@@ -134,7 +132,7 @@ def of_worker(job_id: str, pid: int, log: Path) -> Watchdog:
 
 
 def sentence(silent: float, doing: str, then: str) -> str:
-    """What a page says of a silent job; empty while it is not silent for long."""
+    """Return the sentence of a page about a silent job; empty while the silence is short."""
     if silent < settings.SILENT_SAID_SECONDS:
         return ""
     during = f" ({doing})" if doing else ""

@@ -1,5 +1,5 @@
-"""The process that runs one job, or watches one that runs elsewhere: it holds the job's lock for
-life and alone writes its status.
+"""The process that runs one job, or watches one that runs elsewhere. It holds the job's lock until
+it ends and is the only writer of its status.
 
 python -m core.jobs.worker RUN_FOLDER --lock FD
 """
@@ -27,10 +27,10 @@ from core.jobs.status.causes import Cause, Ending
 from core.jobs.stopping import Failed, Left, Stopped, why_asked
 from core.jobs.store import State
 
-# By name, for this module runs as a program.
+# By name, because this module runs as a program.
 logger = logging.getLogger("core.jobs.worker")
-# Which module runs a backend's kind of job; imported on demand, so that an import job does not pay
-# for a training job's needs.
+# The module of each backend and kind of job; imported on demand, so that an import job does not
+# load a training job's libraries.
 RUNNERS = {
     ("local", "training"): "core.backends.local.training",
     ("local", "tuning"): "core.backends.local.tuning",
@@ -48,26 +48,25 @@ RUNNERS = {
     ("sagemaker", "endpoint"): "core.backends.sagemaker.endpoints.watch",
 }
 WELL = Ending("", Cause.NONE)
-# Whether jobs of a backend run elsewhere, and their workers only watch them.
+# Whether jobs of a backend run elsewhere and their workers only watch them.
 WATCHES = {"local": False, "sagemaker": True}
 
 
 class Worker:
-    """What a runner sees of its job: the folder, the spec, a stop flag, and where to report
-    progress.
+    """A runner's view of its job: folder, spec, stop flag, progress.
 
-    `lock` is the descriptor that says the job is alive; a process forked from this one has to close
-    it.
+    `lock` is the descriptor that marks the job as alive; a process forked from this one has to
+    close it.
     """
 
     def __init__(self, folder: RunFolder, lock: int) -> None:
         self.folder, self.lock = folder, lock
         self.job = jobs.read(folder.path.name)
-        # Set where the job's platform says so before anybody here asked.
+        # Set if the job's platform reports a stop before one was requested here.
         self.ending = False
         self._terminated = False
         self._notes: dict[str, str] = {}
-        # A watcher takes up what another one left.
+        # A watcher continues from the progress of the former one.
         started = self.job.status.started or time.time()
         self._status = replace(
             self.job.status,
@@ -79,23 +78,22 @@ class Worker:
 
     @property
     def watches(self) -> bool:
-        """Whether the job itself runs elsewhere, so that the end of this process is not the end of
-        the job."""
+        """Return whether the job runs elsewhere, so that it can outlive this process."""
         return WATCHES.get(self.job.backend, True)
 
     @property
     def stopping(self) -> bool:
-        """Whether the job was asked to end: by its page (a file, which works before the worker is
-        up) or by SIGTERM."""
+        """Return whether the job was asked to stop: by its page (a file, which works before the
+        worker is up) or by SIGTERM."""
         return (self._terminated and not self.watches) or self.folder.stop_request.exists()
 
     @property
     def leaving(self) -> bool:
-        """Whether this process alone was asked to end."""
+        """Return whether only this process was asked to end."""
         return self._terminated and self.watches
 
     def run(self) -> int:
-        """Runs the job to its end and writes how it ended; the exit code is for the process."""
+        """Run the job and write its final status; return the exit code of the process."""
         signal.signal(signal.SIGTERM, self._asked_to_stop)
         try:
             log.begin()
@@ -113,7 +111,7 @@ class Worker:
         except FieldmarkError as error:
             self._end(State.FAILED, Ending(str(error), Cause.ERROR))
         except Exception as error:
-            # At a level that no setting hides: the reason names the log.
+            # At a level that no setting hides, because the reason refers to the log.
             logger.critical("The job ended unexpectedly.", exc_info=True)
             elsewhere = ""
             if self.watches:
@@ -126,14 +124,13 @@ class Worker:
         return int(self._status.state is State.FAILED)
 
     def progress(self, **values: object) -> None:
-        """Replaces the job's progress, as its page shows it: by the names in status/progress.py."""
+        """Replace the job's progress, with the names of status/progress.py."""
         self._status = replace(self._status, progress=values)
         self._write()
 
     def note(self, **facts: str) -> None:
-        """Replaces what stands beside the progress, whatever that says: which job this one waits
-        for (`waits_for`), and that there is no sign of life (`silent`). Writes it where it has
-        changed."""
+        """Replace the notes beside the progress: which job this one waits for (`waits_for`), and
+        that it gives no sign of life (`silent`). Writes them if they changed."""
         notes = {name: value for name, value in facts.items() if value}
         if notes != self._notes:
             self._notes = notes
@@ -144,13 +141,13 @@ class Worker:
             raise Stopped
 
     def _why_stopped(self, stop: Stopped) -> Ending:
-        """What the runner says, else whoever asked."""
+        """Return the runner's reason, else that of the stop request."""
         if str(stop):
             return Ending(str(stop), stop.cause)
         return why_asked(self.folder)
 
     def _asked_to_stop(self, _signal: int, _frame: FrameType | None) -> None:
-        # Only the flag: a write from here could fall into the middle of another one.
+        # Only the flag: a write from a signal handler could interrupt another write.
         self._terminated = True
 
     def _end(self, state: State, why: Ending = WELL) -> None:
@@ -194,5 +191,5 @@ if __name__ == "__main__":
     code = main(sys.argv[1:])
     sys.stdout.flush()
     sys.stderr.flush()
-    # A stop may have given up threads that never end.
+    # A stop may have abandoned threads that never end.
     os._exit(code)

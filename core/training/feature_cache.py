@@ -1,8 +1,8 @@
-"""Where cached features live, how they are read, and how the cache is kept within its bounds.
+"""Read the feature cache and keep it within its size.
 
-A training job keeps the features of every photo under `<home>/features/<key>/`: files that hold
-`image_ids` (sha256, 'S64') and `features` [n, dimensions], whole or not at all, of one backbone,
-size, view and arithmetic (see sm_scripts/fieldmark_ml/training/cache.py).
+A training job stores the features of every photo in `<home>/features/<key>/`: files with
+`image_ids` (sha256, 'S64') and `features` [n, dimensions], written atomically, of one backbone,
+size, view and precision (see sm_scripts/fieldmark_ml/training/cache.py).
 """
 
 from __future__ import annotations
@@ -28,28 +28,29 @@ from core.io import files
 Floats = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.bytes_]
 Places = npt.NDArray[np.intp]
-# As they are stored: 16 or 32 bits.
+# Stored as 16 or 32 bits.
 Vectors = npt.NDArray[Any]
 
 _UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
-# A folder touched more recently may be in use by a job that reads it, which leaves no other trace.
+# A folder touched more recently may be in use by a job that only reads it.
 IN_USE_SECONDS = 3600
 _TRIMMED = ".trimmed-"
 
 
 def ids_of(image_ids: Sequence[str]) -> Ids:
-    """The ids as the cache stores them."""
+    """Return the ids as the cache stores them."""
     return np.array([image_id.encode() for image_id in image_ids], dtype="S64")
 
 
 def folder_for(backbone: Mapping[str, Any]) -> Path | None:
-    """The folder of a backbone's features of the plain view, marked as used; None where there is
-    none."""
+    """Return the folder of a backbone's features of the plain view, marked as used; None if there
+    is none."""
     folders = list(settings.features_dir().iterdir())
     found = [path for path in folders if path.name == backbone.get("features")]
     if not found:
-        # Of an older model, which doesn't name it, or trimmed. Several differ in their arithmetic
-        # or in a file of weights; the one used last is this model's or as good.
+        # The model is older and doesn't name its folder, or the folder was trimmed. Several folders
+        # differ in precision or in a file of weights; the one used last is this model's or
+        # equivalent.
         arch = str(backbone["arch"]).replace("/", "_")
         name = re.escape(f"{arch}-{backbone['image_size']}-plain-")
         pattern = re.compile(rf"{name}\w+-[0-9a-f]{{12}}")
@@ -62,15 +63,15 @@ def folder_for(backbone: Mapping[str, Any]) -> Path | None:
 
 
 def vector(folder: Path, image_id: str) -> Floats | None:
-    """The features [dimensions] of one photo; None where the folder does not have it."""
+    """Return the features [dimensions] of one photo; None if the folder does not have it."""
     for _, vectors in matches(folder, ids_of([image_id])):
         return vectors[0].astype(np.float32)
     return None
 
 
 def matches(folder: Path, ids: Ids) -> Iterator[tuple[Places, Vectors]]:
-    """Positions in `ids` (sorted, each once) with their vectors, one file of the cache after the
-    other: memory holds one of them."""
+    """Yield positions in `ids` (sorted, unique) with their vectors, one file of the cache at a
+    time, so that memory holds one file."""
     if not len(ids):
         return
     for path in sorted(folder.glob("*.npz")):
@@ -90,9 +91,9 @@ def matches(folder: Path, ids: Ids) -> Iterator[tuple[Places, Vectors]]:
 def read(
     folders: Sequence[str], image_ids: Sequence[str], dtype: npt.DTypeLike = np.float32
 ) -> tuple[Vectors, npt.NDArray[np.bool_]]:
-    """The features [n, all dimensions] that these folders of the cache hold, one folder's beside
-    the next one's, for each photo, and which photos have them in every folder; the others' rows are
-    0. An id may come more than once."""
+    """Return the features [n, all dimensions] from these folders, side by side, for each photo, and
+    which photos have them in every folder; rows of the others are 0. An id may occur more than
+    once."""
     unique, rows = np.unique(ids_of(image_ids), return_inverse=True)
     parts, found = [], np.ones(len(unique), dtype=bool)
     for name in folders:
@@ -110,7 +111,7 @@ def read(
 def _read_folder(
     folder: Path, ids: Ids, dtype: npt.DTypeLike
 ) -> tuple[Vectors, npt.NDArray[np.bool_]]:
-    """The features of `ids` (sorted, each once), and which of them the folder has."""
+    """Return the features of `ids` (sorted, unique), and which of them the folder has."""
     part, there = np.zeros((len(ids), 0), dtype), np.zeros(len(ids), dtype=bool)
     for places, vectors in matches(folder, ids):
         if not part.shape[1]:
@@ -120,18 +121,18 @@ def _read_folder(
 
 
 def keep(folder: str, image_ids: Sequence[str], values: Floats) -> None:
-    """Adds figures [n, d] of these photos to a folder of the cache, whole or not at all."""
+    """Add the features [n, d] of these photos to a folder of the cache, atomically."""
     where = files.folder_below(settings.features_dir(), folder)
     with files.atomic(where / f"{uuid.uuid4().hex}.npz") as file:
         np.savez(file, image_ids=ids_of(image_ids), features=values)
 
 
 def trim(limit: int = settings.MAX_FEATURE_CACHE_BYTES) -> list[str]:
-    """Removes cached features and converted networks, those first that were used the longest ago,
-    until `limit` bytes are kept.
+    """Remove the cached features and converted networks that were used longest ago, until `limit`
+    bytes are left.
 
-    What a job adds to (it holds the folder's lock) or used within the last hour stays. Returns the
-    names of what was removed.
+    Folders that a job is adding to (it holds the folder's lock) or that were used within the last
+    hour are kept. Returns the names of what was removed.
     """
     root = settings.features_dir()
     for leftover in root.glob(f"{_TRIMMED}*"):
@@ -151,7 +152,8 @@ def trim(limit: int = settings.MAX_FEATURE_CACHE_BYTES) -> list[str]:
 
 
 def _remove(path: Path) -> bool:
-    """Whether the folder was free and is gone. It is renamed first: nobody finds half of it."""
+    """Remove the folder if it is free; return whether it is gone. It is renamed first, so that no
+    reader finds half of it."""
     try:
         with _held(path) as free:
             if not free or time.time() - _used(path) < IN_USE_SECONDS:
@@ -166,10 +168,10 @@ def _remove(path: Path) -> bool:
 
 @contextmanager
 def _held(path: Path) -> Iterator[bool]:
-    """The lock that a job holds while it adds to this folder; whether it was free."""
+    """Take the lock that a job holds while it adds to this folder; yield whether it was free."""
     used = path.stat()
     with (path / "lock").open("a") as file:
-        # Making the lock's file is no use of the features.
+        # Creating the lock file does not count as using the features.
         os.utime(path, ns=(used.st_atime_ns, used.st_mtime_ns))
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -180,7 +182,7 @@ def _held(path: Path) -> Iterator[bool]:
 
 
 def _used(path: Path) -> float:
-    """When the folder was last written to, or opened by a job, which touches it; 0 where it is
+    """Return when the folder was last written to or opened by a job, which touches it; 0 if it is
     gone."""
     try:
         return path.stat().st_mtime
@@ -191,7 +193,7 @@ def _used(path: Path) -> float:
 def _size(folder: Path) -> int:
     total = 0
     for file in folder.rglob("*"):
-        # A job's temporary file may take its real name at this moment.
+        # A job's temporary file may be renamed at this moment.
         with suppress(FileNotFoundError):
             total += file.stat().st_size
     return total

@@ -13,6 +13,8 @@ from threading import Lock
 PREFIX = "[metrics]"
 # `[phase] features`, `[phase] waiting of=<job>`: what the training script does from this line on.
 PHASE_PREFIX = b"[phase] "
+# `[photos] <sha256> <sha256>`: the photos that the training script has just processed.
+PHOTOS_PREFIX = b"[photos] "
 
 # What the training script may report, in the order it is written. Names not listed here are not
 # metrics.
@@ -41,6 +43,7 @@ NAMES = (
 _NUMBER = r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf)"
 _PAIR = re.compile(rf"([a-z][a-z0-9_]*)=({_NUMBER})", re.IGNORECASE)
 _LINE = re.compile(rf"{re.escape(PREFIX)}(?: [a-z][a-z0-9_]*={_NUMBER})+", re.IGNORECASE)
+_IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 _CHUNK = 1 << 20
 _LONGEST_LINE = 4096
 
@@ -80,6 +83,7 @@ class MetricLog:
     phase in it.
 
     `phase` is empty before the first one; `waits_for` is the job that a `waiting` one names.
+    `photos` are the ids of the photos processed last, oldest first.
     Bytes that are not UTF-8, carriage returns of progress bars and a half last line are tolerated.
     """
 
@@ -87,6 +91,7 @@ class MetricLog:
     rows: list[dict[str, float]] = field(default_factory=list)
     phase: str = ""
     waits_for: str = ""
+    photos: tuple[str, ...] = ()
     _offset: int = 0
     _rest: bytes = b""
     _lock: Lock = field(default_factory=Lock)
@@ -119,6 +124,9 @@ class MetricLog:
                     self.rows.append(values)
             elif line.startswith(PHASE_PREFIX) and len(line) < _LONGEST_LINE:
                 self._begin_phase(line.removeprefix(PHASE_PREFIX).decode("utf-8", "replace"))
+            elif line.startswith(PHOTOS_PREFIX) and len(line) < _LONGEST_LINE:
+                named = line.removeprefix(PHOTOS_PREFIX).decode("utf-8", "replace").split()
+                self.photos = tuple(one for one in named if _IMAGE_ID.fullmatch(one))
 
     def _begin_phase(self, text: str) -> None:
         name, _, of = text.strip().partition(" of=")
@@ -127,6 +135,7 @@ class MetricLog:
     def _restart(self) -> None:
         self.rows, self._offset, self._rest = [], 0, b""
         self.phase = self.waits_for = ""
+        self.photos = ()
 
 
 def epochs(rows: Iterable[dict[str, float]]) -> list[dict[str, float]]:

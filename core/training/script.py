@@ -1,7 +1,7 @@
-"""The one place where core looks into the training scripts: their tables of hyperparameters and
-architectures, free of torch.
+"""Core's only access to the training scripts: their tables of hyperparameters and architectures,
+free of torch.
 
-The scripts find fieldmark_ml beside them, for they travel as one folder; so do these three, once.
+The scripts expect fieldmark_ml beside them, because they are shipped as one folder.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ VIEWS = architectures.VIEWS
 AUTO = hyperparameters.AUTO
 import_openvino = first_use.import_openvino
 
-# What the backend sets itself, so that a form does not offer it.
+# Set by the backend, so a form does not offer it.
 OURS = ("checkpoint_dir", "dataset_id", "dataset_version", "name")
 
 
 def check(values: Mapping[str, str]) -> dict[str, Any]:
-    """The typed hyperparameters, `auto` resolved.
+    """Return the typed hyperparameters, `auto` resolved.
 
-    UserError naming the field that cannot be used.
+    Raises UserError naming the field that can't be used.
     """
     try:
         return hyperparameters.resolve(hyperparameters.parse(values))
@@ -45,7 +45,7 @@ def check(values: Mapping[str, str]) -> dict[str, Any]:
 
 
 def problem(name: str, value: str) -> str:
-    """Why this value cannot be used for this hyperparameter, or the empty string."""
+    """Return why this value can't be used for this hyperparameter, or an empty string."""
     try:
         hyperparameters.parse({name: value})
     except hyperparameters.BadValue as error:
@@ -54,7 +54,7 @@ def problem(name: str, value: str) -> str:
 
 
 def downloads(arch: str) -> list[str]:
-    """The architectures of an `--arch` list whose weights a job would have to download."""
+    """Return the architectures of an `--arch` list whose weights must be downloaded."""
     names = [choice.name for choice in architectures.parse_arch(arch)]
     return [
         name for name in names if name not in ARCHITECTURES or ARCHITECTURES[name].needs_download
@@ -62,9 +62,9 @@ def downloads(arch: str) -> list[str]:
 
 
 def choices(arch: str) -> list[Any]:
-    """The backbones that an `--arch` list names, in order, each with `name` and `image_size`.
+    """Return the backbones of an `--arch` list, in order, each with `name` and `image_size`.
 
-    ValueError says what is wrong.
+    Raises ValueError for a list that can't be read.
     """
     found: list[Any] = architectures.parse_arch(arch)
     return found

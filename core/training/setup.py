@@ -14,13 +14,18 @@ MODES = {"frozen": "frozen", "finetune": "fine-tuned"}
 
 @dataclass(frozen=True)
 class Setup:
-    """The preset ("" for an architecture of one's own), the architecture with its image size, the
-    mode as a person reads it, and the most epochs; 0 if they are not known."""
+    """The preset ("" for a chosen architecture), the architecture with its image size, the mode as
+    a person reads it, the most epochs (0 if unknown), and whether training may end before them."""
 
     preset: str
     arch: str
     mode: str
     epochs: int
+    may_end_early: bool
+
+    @property
+    def is_finetuned(self) -> bool:
+        return self.mode == MODES["finetune"]
 
     @property
     def model(self) -> str:
@@ -45,5 +50,12 @@ def _setup(given: tuple[tuple[str, str], ...]) -> Setup:
     try:
         resolved = scripts.check(values)
     except UserError:
-        return Setup(preset, values.get("arch", ""), MODES.get(mode, mode), 0)
-    return Setup(preset, str(resolved["arch"]), MODES.get(mode, mode), int(resolved["epochs"]))
+        return Setup(preset, values.get("arch", ""), MODES.get(mode, mode), 0, True)
+    epochs, patience = int(resolved["epochs"]), int(resolved["early_stopping_patience"])
+    return Setup(
+        preset,
+        str(resolved["arch"]),
+        MODES.get(mode, mode),
+        epochs,
+        resolved["optimizer"] == "lbfgs" or 0 < patience < epochs,
+    )

@@ -1,9 +1,8 @@
-"""Which hyperparameters decide whether a trial is among the best: PED-ANOVA, in numpy, so that a
-page draws it without optuna.importance, whose import takes 5 s.
+"""Hyperparameter importance by PED-ANOVA, in numpy: importing optuna.importance takes 5 s.
 
 Source: Watanabe, Bansal and Hutter, PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in
-Arbitrary Subspaces, IJCAI 2023. A hyperparameter matters where its values are spread differently
-among the best trials than among all.
+Arbitrary Subspaces, IJCAI 2023. A hyperparameter is important if its values are distributed
+differently among the best trials than among all trials.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from core.tuning.study import score
 BEST_SHARE = 0.1
 MIN_BEST = 5
 GRID = 50
-# Below this an estimate says more about chance than about the hyperparameters.
+# With fewer trials, an estimate reflects chance more than the hyperparameters.
 SANE_TRIALS = 20
 FEWEST_TRIALS = 4
 
@@ -31,11 +30,11 @@ Floats = npt.NDArray[np.float64]
 def importances(
     trials: Sequence[Trial], space: Mapping[str, Range], objective: str
 ) -> dict[str, float]:
-    """Each tuned hyperparameter's share of the importance, largest first, adding up to 1; empty
-    where nothing can be said.
+    """Return each tuned hyperparameter's share of the importance, largest first, adding up to 1;
+    empty if it can't be estimated.
 
-    The best are the best tenth, five at least, ties included. Only completed trials inside the
-    space count.
+    The best trials are the best tenth, at least five, ties included. Only completed trials inside
+    the space count.
     """
     known = [
         trial
@@ -60,15 +59,15 @@ def importances(
 
 
 def inside(trial: Trial, space: Mapping[str, Range]) -> bool:
-    """Whether a trial has a value of every tuned hyperparameter, in its range."""
+    """Return whether a trial has a value of every tuned hyperparameter, in its range."""
     return set(trial.params) >= set(space) and all(
         values.holds(trial.params[name]) for name, values in space.items()
     )
 
 
 def _cells(texts: Sequence[str], values: Range) -> tuple[npt.NDArray[np.int64], int, bool]:
-    """(cell of each value, how many cells there are, whether cells next to each other are
-    alike)."""
+    """Return the cell of each value, the number of cells, and whether neighbouring cells are
+    alike."""
     if values.kind == "choice":
         return np.array([values.choices.index(text) for text in texts]), len(values.choices), False
     size = GRID
@@ -81,7 +80,7 @@ def _cells(texts: Sequence[str], values: Range) -> tuple[npt.NDArray[np.int64], 
 def _divergence(
     cells: npt.NDArray[np.int64], size: int, ordered: bool, best: npt.NDArray[np.bool_]
 ) -> float:
-    """Pearson's divergence of the best trials' density from that of all."""
+    """Return Pearson's divergence of the best trials' density from the density of all trials."""
     estimate = _shares
     if ordered:
         estimate = _density
@@ -90,13 +89,13 @@ def _divergence(
 
 
 def _shares(cells: npt.NDArray[np.int64], size: int) -> Floats:
-    """Shares of categories, with one trial's worth of doubt spread over all."""
+    """Return the shares of the categories, smoothed with the weight of one trial."""
     return (np.bincount(cells, minlength=size) + 1 / size) / (len(cells) + 1)
 
 
 def _density(cells: npt.NDArray[np.int64], size: int) -> Floats:
-    """A Parzen estimate on a grid of cells: a truncated Gaussian per value (bandwidth by Scott's
-    rule, Multivariate Density Estimation, 1992) and a wide one for doubt."""
+    """Return a Parzen estimate on a grid of cells: a truncated Gaussian per value (bandwidth by
+    Scott's rule, Multivariate Density Estimation, 1992) and a wide one as prior."""
     from scipy.special import ndtr
 
     counts = np.bincount(cells, minlength=size)

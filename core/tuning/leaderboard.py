@@ -1,5 +1,4 @@
-"""The leaderboard: a query over a tuning job's trials, which are ordinary training jobs, so that
-the two cannot disagree."""
+"""The leaderboard: a query over a tuning job's trials, which are ordinary training jobs."""
 
 from __future__ import annotations
 
@@ -31,7 +30,7 @@ BASELINE = "defaults"
 STOPPED_EARLY = "Stopped early"
 INTERRUPTED = "Stopped with its tuning job"
 
-# A trial's figures on validation, and a row of metrics per epoch.
+# The validation figures of a trial, and a row of metrics per epoch.
 Outcome = tuple[Mapping[str, Any], tuple[dict[str, float], ...]]
 
 
@@ -39,10 +38,9 @@ Outcome = tuple[Mapping[str, Any], tuple[dict[str, float], ...]]
 class Trial:
     """One training job of a tuning job.
 
-    `params` are the tuned values, as texts; empty for the baseline. `value` is the objective on the
-    validation split: that of the model where the trial has one, else of the best epoch so far.
-    `curve` has one row of metrics per epoch. Times in seconds since 1970, `seconds` the running
-    time.
+    `params` are the tuned values as strings; empty for the baseline. `value` is the objective on
+    the validation split, of the trial's model or else of its best epoch so far. `curve` has one row
+    of metrics per epoch. Times are seconds since 1970, `seconds` is the running time.
     """
 
     id: str
@@ -69,13 +67,13 @@ class Trial:
 
     @property
     def interrupted(self) -> bool:
-        """Whether it ended for no reason of its own: its process was killed, or its tuning job was
-        stopped."""
+        """Return whether the trial ended for an outside reason: its process was killed or its
+        tuning job was stopped."""
         return self.cause in (Cause.DIED, Cause.TUNING_ENDED)
 
     @property
     def stopped_early(self) -> bool:
-        """Whether the tuning job ended it because it was doing worse than others."""
+        """Return whether the tuning job stopped the trial because it did worse than others."""
         return self.cause is Cause.EARLY_STOPPING
 
 
@@ -83,7 +81,7 @@ class Trial:
 class Board:
     """A tuning job with its trials, by number.
 
-    `job` is the newest of the chain when trials were added later.
+    `job` is the newest of the chain if trials were added later.
     """
 
     job: Job
@@ -103,8 +101,8 @@ class Board:
         ]
 
     def ranked(self) -> list[Trial]:
-        """Best first: by the objective, ties by loss, then by time; what has no model follows,
-        running trials before ended ones."""
+        """Return the trials, best first: by the objective, ties by loss, then by time. Trials
+        without a model follow, running ones before ended ones."""
         return sorted(self.trials, key=lambda trial: rank_key(trial, self.objective))
 
     def best(self) -> Trial | None:
@@ -117,8 +115,7 @@ class Board:
 
 
 def refuse_failed(board: Board) -> None:
-    """Raises BackendError for a search that has ended and has nothing to show: no trial completed,
-    and some failed.
+    """Raise BackendError if the search has ended, no trial completed and some failed.
 
     It quotes the most common reason, the first of those that are equally common.
     """
@@ -135,7 +132,7 @@ def refuse_failed(board: Board) -> None:
 
 
 def rank_key(trial: Trial, objective: Objective) -> tuple[float, ...]:
-    """Sorts the better trial first."""
+    """Return a key that sorts the better trial first."""
     value, loss = math.inf, math.inf
     if trial.value is not None:
         value = -objective.merit(trial.value)
@@ -155,16 +152,15 @@ def _rank_of_state(trial: Trial) -> int:
 
 
 def read(tuning_id: str) -> Board:
-    """The tuning job and all its trials, those of the jobs it continues included.
+    """Return the tuning job with all its trials, including those of the jobs it continues.
 
-    Raises NotFound where it can't be read.
+    Raises NotFound if it can't be read.
     """
     job = jobs.read(tuning_id)
     spec = tuning_spec(job)
     wanted = {link.id for link in chain(job)}
     found = [trial for trial in jobs.readable("training") if trial.tuning_id in wanted]
-    # A trial that died with its machine and was run again stands there once, as it went the last
-    # time.
+    # A trial that was run again after its machine failed is listed once, as its last run.
     newest = {
         int(trial.spec.get("trial", 0)): trial
         for trial in sorted(found, key=lambda trial: trial.created)
@@ -178,7 +174,7 @@ def read(tuning_id: str) -> Board:
 
 
 def chain(job: Job) -> list[Job]:
-    """The job and those it continues, newest first; one that was deleted ends the chain."""
+    """Return the job and those it continues, newest first; a deleted one ends the chain."""
     found = [job]
     while (before := str(found[-1].spec.get("continues", ""))) and len(found) < MAX_CHAIN:
         try:
@@ -189,9 +185,9 @@ def chain(job: Job) -> list[Job]:
 
 
 def of_job(job: Job, spec: TuningSpec) -> Trial:
-    """A trial as its folder says.
+    """Return a trial as its folder says.
 
-    An ended trial is read once and kept, for it does not change any more.
+    An ended trial is read once and cached, because it no longer changes.
     """
     figures, curve = _outcome(job, spec.objective)
     given = job.spec.get("hyperparameters", {})
@@ -217,8 +213,8 @@ def of_job(job: Job, spec: TuningSpec) -> Trial:
 
 
 def frame(board: Board, trials: Sequence[Trial] | None = None) -> pd.DataFrame:
-    """One row per trial, in the order given (default: ranked): trial, status, the objective,
-    accuracy, loss, seconds, each tuned hyperparameter as a number or text (missing for the
+    """Return one row per trial, in the given order (default: ranked): trial, status, the objective,
+    accuracy, loss, seconds, each tuned hyperparameter as a number or string (missing for the
     baseline), and the job's id."""
     if trials is None:
         trials = board.ranked()
@@ -243,8 +239,8 @@ def _row(trial: Trial, board: Board) -> dict[str, object]:
 
 
 def history(board: Board, trials: Sequence[Trial] | None = None) -> pd.DataFrame:
-    """`frame` of the trials that have a value, in the order they ended, with `value`, `minutes`
-    since the first trial started, and `best`: the best completed value so far."""
+    """Return `frame` of the trials that have a value, in the order they ended, with `value`,
+    `minutes` since the first trial started, and `best`: the best completed value so far."""
     if trials is None:
         trials = board.trials
     chosen = [trial for trial in trials if trial.value is not None]
@@ -266,8 +262,8 @@ def history(board: Board, trials: Sequence[Trial] | None = None) -> pd.DataFrame
 
 
 def shown_value(values: spaces.Range, text: str | None) -> float | int | str | None:
-    """A tuned value as its type; None where the trial has none, and the text where it lies outside
-    the range now."""
+    """Return a tuned value as its type; None if the trial has none, the string if it is outside the
+    current range."""
     if text is None:
         return None
     try:
@@ -294,8 +290,8 @@ def _kept_outcome(folder: Path, objective: str, _ended: float | None, completed:
 
 
 def _read_outcome(folder: Path, objective: str, completed: bool) -> Outcome:
-    """The trial's figures on validation and its curve: of its model where it has one, else of the
-    best epoch in its log."""
+    """Return the validation figures of the trial and its curve: of its model, or else of the best
+    epoch in its log."""
     run = RunFolder(folder)
     curve = tuple(metrics.epochs(metrics.MetricLog(run.log).refresh()))
     if completed:

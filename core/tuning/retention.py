@@ -1,5 +1,4 @@
-"""What stays of trials on the disk: their figures always, their weights where somebody may want
-them."""
+"""What is kept of trials on disk: their figures always, their weights if they can be of use."""
 
 from __future__ import annotations
 
@@ -16,8 +15,7 @@ BEST_TAG = "best of its tuning"
 
 
 def tag_best(board: Board) -> None:
-    """The best trial gets a tag, and so stands among the models; a trial that was the best before
-    more were added loses it."""
+    """Tag the best trial, so that it is listed among the models; untag the former best."""
     best = board.best()
     for trial in board.trials:
         is_best = best is not None and trial.id == best.id
@@ -26,11 +24,11 @@ def tag_best(board: Board) -> None:
 
 
 def tidy(board: Board) -> None:
-    """Frees the checkpoints of trials that will not go on, and the weights of all but the best ones
-    and those with a tag.
+    """Delete the checkpoints of ended trials, and the weights of all but the best and the tagged
+    trials.
 
-    Figures, predictions and curves stay. Called after each trial: one that is out of the best never
-    comes back among them.
+    Figures, predictions and curves are kept. Called after each trial: a trial that is not among the
+    best never becomes one of them later.
     """
     for trial in board.trials:
         if trial.state.is_finished and not trial.interrupted:
@@ -43,7 +41,7 @@ def tidy(board: Board) -> None:
 
 
 def has_weights(trial: Trial) -> bool:
-    """Whether the trial's model can be served as it is."""
+    """Return whether the trial's model can be served."""
     return (
         trial.state is State.COMPLETED and (RunFolder.of(trial.id).model / models.WEIGHTS).exists()
     )

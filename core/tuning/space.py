@@ -1,8 +1,7 @@
-"""The search space: for each tuned hyperparameter the values it may take, as a person gave them and
-as trials carry them.
+"""The search space: the values that each tuned hyperparameter may take.
 
-A trial's values are texts, the very ones its job passes to the training script, so that a study is
-rebuilt from jobs exactly.
+A trial's values are strings, exactly as its job passes them to the training script, so that a study
+can be rebuilt from the jobs.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ MAX_CHOICES = 50
 MAX_POINTS = 100
 MAX_GRID = 10_000
 DEFAULT_POINTS = 5
-# What the backend or the tuning job sets itself, or what says how to train rather than how well.
+# Set by the backend or the tuning job, or without influence on the quality of the model.
 FIXED_ONLY = (*scripts.OURS, "mode", "preset", "precision", "unsure_target")
 
 
@@ -30,8 +29,8 @@ class Range:
     """The values of one hyperparameter: numbers from `low` to `high`, both included, or one of
     `choices`.
 
-    `log` spreads the tries evenly over orders of magnitude. `points` is how many values a grid
-    takes of a range of numbers.
+    `log` draws evenly over orders of magnitude. `points` is the number of values that a grid takes
+    of a numeric range.
     """
 
     kind: str
@@ -42,8 +41,8 @@ class Range:
     points: int = DEFAULT_POINTS
 
     def text(self, value: Any) -> str:
-        """A value as the training script takes it: at most six significant digits, and never
-        outside the range for that."""
+        """Return a value as the training script takes it: at most six significant digits, and never
+        outside the range because of rounding."""
         if self.kind == "choice":
             return str(value)
         if self.kind == "int":
@@ -51,7 +50,7 @@ class Range:
         return f"{min(max(float(f'{value:.6g}'), self.low), self.high):.12g}"
 
     def value(self, text: str) -> float | int | str:
-        """The value that a text means. Raises ValueError where it is not one of this range."""
+        """Return the value of a string. Raises ValueError if it is not in this range."""
         found: float | int | str = text
         if self.kind != "choice":
             found = float(text)
@@ -62,17 +61,15 @@ class Range:
         return found
 
     def clipped(self, text: str) -> float | int | str:
-        """The value that a text means, without the rounding error by which it may lie outside.
-
-        Raises ValueError as `value` does.
-        """
+        """Return the value of a string without the rounding error that may put it outside the
+        range. Raises ValueError as `value` does."""
         found = self.value(text)
         if isinstance(found, str):
             return found
         return min(max(found, self.low), self.high)
 
     def holds(self, text: str) -> bool:
-        """Whether a text is a value of this range."""
+        """Return whether a string is a value of this range."""
         try:
             self.value(text)
         except ValueError:
@@ -80,8 +77,8 @@ class Range:
         return True
 
     def grid(self) -> tuple[str, ...]:
-        """The values that a grid takes, in order: all choices, or `points` numbers from end
-        to end."""
+        """Return the values of a grid, in order: all choices, or `points` numbers from end to
+        end."""
         if self.kind == "choice":
             return self.choices
         low, high = self._ends()
@@ -92,19 +89,20 @@ class Range:
         return tuple(dict.fromkeys(self.text(self._number(step)) for step in steps))
 
     def position(self, text: str) -> float:
-        """Where a value lies between the ends, from 0 to 1, on the scale of the range."""
+        """Return the position of a value between the ends, from 0 to 1, on the scale of the
+        range."""
         if self.kind == "choice":
             return self.choices.index(text) / max(1, len(self.choices) - 1)
         low, high = self._ends()
         return (self._scaled(float(text)) - low) / (high - low)
 
     def at(self, position: float) -> float:
-        """The number at a position from 0 to 1, on the scale of the range."""
+        """Return the number at a position from 0 to 1, on the scale of the range."""
         low, high = self._ends()
         return float(self.text(self._number(low + (high - low) * position)))
 
     def words(self) -> str:
-        """The range for people: `0.0001 to 0.1 (log)`, `linear or mlp`."""
+        """Return the range in words: `0.0001 to 0.1 (log)`, `linear or mlp`."""
         if self.kind == "choice":
             return " or ".join(self.choices)
         words = f"{self.low:g} to {self.high:g}"
@@ -113,26 +111,26 @@ class Range:
         return words
 
     def _scaled(self, number: float) -> float:
-        """A number on the scale of the range."""
+        """Return a number on the scale of the range."""
         if self.log:
             return math.log(number)
         return number
 
     def _number(self, scaled: float) -> float:
-        """The number at a place on the scale of the range."""
+        """Return the number at a place on the scale of the range."""
         if self.log:
             return math.exp(scaled)
         return scaled
 
     def _ends(self) -> tuple[float, float]:
-        """Both ends, on the scale of the range."""
+        """Return both ends, on the scale of the range."""
         return self._scaled(self.low), self._scaled(self.high)
 
     def _holds(self, value: float | int | str) -> bool:
         if self.kind == "choice":
             return value in self.choices
         whole = self.kind == "float" or isinstance(value, int)
-        # A text of twelve digits may lie a rounding error outside.
+        # A string of twelve digits may be a rounding error outside.
         slack = 1e-9 * max(abs(self.low), abs(self.high))
         return (
             whole and not isinstance(value, str) and self.low - slack <= value <= self.high + slack
@@ -143,7 +141,7 @@ Space = Mapping[str, Range]
 
 
 def parse(given: Mapping[str, Mapping[str, Any]]) -> dict[str, Range]:
-    """A space as a spec holds it. UserError where an entry is not a range."""
+    """Return a space from its form in a spec. Raises UserError if an entry is not a range."""
     made = {}
     for name, entry in given.items():
         try:
@@ -154,14 +152,14 @@ def parse(given: Mapping[str, Mapping[str, Any]]) -> dict[str, Range]:
 
 
 def as_dict(space: Space) -> dict[str, dict[str, Any]]:
-    """A space as a spec holds it; `parse` reads it back."""
+    """Return a space in the form of a spec; `parse` reads it back."""
     return {
         name: {**asdict(values), "choices": list(values.choices)} for name, values in space.items()
     }
 
 
 def check(space: Space, fixed: Mapping[str, str]) -> None:
-    """UserError, naming the hyperparameter, for a space that cannot be searched beside these fixed
+    """Raise UserError, naming the hyperparameter, if the space can't be searched with these fixed
     values."""
     if not space:
         raise UserError("Choose at least one hyperparameter to vary.", field="space")
@@ -221,12 +219,12 @@ def _check_value(name: str, text: str, fixed: Mapping[str, str]) -> None:
 
 
 def grid_size(space: Space) -> int:
-    """How many trials the whole grid means."""
+    """Return the number of trials of the whole grid."""
     return math.prod(len(values.grid()) for values in space.values())
 
 
 def grid(space: Space) -> list[dict[str, str]]:
-    """Every combination of the grid, in order. UserError beyond MAX_GRID of them."""
+    """Return every combination of the grid, in order. Raises UserError for more than MAX_GRID."""
     if grid_size(space) > MAX_GRID:
         raise UserError(
             f"The grid has {grid_size(space):,} combinations; at most {MAX_GRID:,} can be tried.",
@@ -239,7 +237,7 @@ def grid(space: Space) -> list[dict[str, str]]:
 
 
 def combinations(space: Space) -> int | None:
-    """How many different trials the space allows, or None where a range of fractions allows any
+    """Return how many different trials the space allows; None if a range of floats allows any
     number."""
     if any(values.kind == "float" for values in space.values()):
         return None
@@ -249,7 +247,7 @@ def combinations(space: Space) -> int | None:
 
 
 def without_effect(space: Space, fixed: Mapping[str, str]) -> list[str]:
-    """Tuned hyperparameters that change nothing: those of adamw, where every trial uses lbfgs."""
+    """Return the tuned hyperparameters without effect: those of adamw if every trial uses lbfgs."""
     only_lbfgs = (
         fixed.get("mode", "frozen") == "frozen"
         and _possible("head", "linear", space, fixed) == {"linear"}
@@ -259,7 +257,7 @@ def without_effect(space: Space, fixed: Mapping[str, str]) -> list[str]:
 
 
 def _possible(name: str, default: str, space: Space, fixed: Mapping[str, str]) -> set[str]:
-    """The values that a choice has in some trial."""
+    """Return the values that a choice has in some trial."""
     if name in space:
         return set(space[name].choices)
     return {fixed.get(name, default)}

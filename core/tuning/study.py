@@ -1,9 +1,7 @@
-"""What to try next.
+"""Suggest the next trial.
 
-Optuna's study is rebuilt from the trials' jobs each time it is asked, so that a restart changes
-nothing.
-
-Optuna is imported only here and only when asked: the pages draw without it.
+Optuna's study is rebuilt from the trials' jobs at each call, so that a restart changes nothing.
+Optuna is imported here only, when a suggestion is needed, because pages do without it.
 """
 
 from __future__ import annotations
@@ -31,9 +29,9 @@ LARGEST_LOSS = 10.0
 
 @dataclass(frozen=True)
 class Observation:
-    """What a sampler is told of a trial.
+    """One trial as a sampler sees it.
 
-    `score` is better when higher; None while it runs. `steps` are scores by epoch, of a trial that
+    `score` is better if higher; None while it runs. `steps` are scores by epoch, of a trial that
     was stopped early.
     """
 
@@ -45,11 +43,10 @@ class Observation:
 def suggest(
     spec: TuningSpec, trials: Sequence[Trial], prior: Sequence[Observation] = ()
 ) -> dict[str, str] | None:
-    """The values of the next trial, as texts; None where every combination was tried.
+    """Return the values of the next trial as strings; None if every combination was tried.
 
-    The same trials give the same answer: the seed is the spec's plus how many trials there are.
-    `prior` are the observations of other tuning jobs. A combination that was tried before is not
-    tried again.
+    The same trials give the same answer: the seed is the spec's plus the number of trials. `prior`
+    are the observations of other tuning jobs. No combination is tried twice.
     """
     space = spaces.parse(spec.space)
     tried = [trial.params for trial in trials if trial.params]
@@ -78,8 +75,8 @@ def suggest(
 
 
 def observation(trial: Trial, spec: TuningSpec, space: Mapping[str, Range]) -> Observation | None:
-    """What a trial tells the sampler; None where it tells nothing (the baseline, a failure, values
-    outside the space)."""
+    """Return a trial as an observation; None for the baseline, a failure, or values outside the
+    space."""
     if (
         not trial.params
         or set(trial.params) != set(space)
@@ -107,10 +104,10 @@ def _of_stopped(trial: Trial, objective: str) -> Observation | None:
 
 
 def score(trial: Trial, objective: str) -> float:
-    """The objective, higher is better.
+    """Return the objective, higher is better.
 
-    Ties in a share of n images are broken by the loss, which counts for half an image at most, so
-    that a sampler sees which of five trials with the same accuracy was the surest.
+    Ties in a share of n photos are broken by the loss, which counts for half a photo at most, so
+    that a sampler can tell trials of the same accuracy apart.
     """
     assert trial.value is not None
     if not OBJECTIVES[objective].maximize:
@@ -122,9 +119,9 @@ def score(trial: Trial, objective: str) -> float:
 
 
 def progress_score(row: Mapping[str, float], objective: str) -> float | None:
-    """How good one epoch was, higher is better.
+    """Return the score of one epoch, higher is better.
 
-    Logs of older trials have no macro F1; there the accuracy stands for it.
+    Logs of older trials have no macro F1; the accuracy takes its place.
     """
     for name in (objective, "validation_accuracy"):
         value = row.get(name)
@@ -134,7 +131,7 @@ def progress_score(row: Mapping[str, float], objective: str) -> float | None:
 
 
 def prior_of(spec: TuningSpec, boards: Iterable[leaderboard.Board]) -> list[Observation]:
-    """The completed trials of other tuning jobs as observations for this one: same data and
+    """Return the completed trials of other tuning jobs as observations for this one: same data and
     objective, and every tuned value known and in range. A value that was fixed there counts as
     known."""
     space = spaces.parse(spec.space)
@@ -234,8 +231,8 @@ def _frozen(
 def _next_of_grid(
     spec: TuningSpec, space: Mapping[str, Range], tried: Sequence[Mapping[str, str]]
 ) -> dict[str, str] | None:
-    """The first combination not tried, in an order shuffled by the seed, so that a grid cut short
-    has looked everywhere."""
+    """Return the first untried combination, in an order shuffled by the seed, so that a truncated
+    grid covers the whole space."""
     order = spaces.grid(space)
     random.Random(spec.seed).shuffle(order)
     return next((params for params in order if params not in tried), None)
@@ -244,7 +241,7 @@ def _next_of_grid(
 def _untried(
     space: Mapping[str, Range], tried: Sequence[Mapping[str, str]], seed: int
 ) -> dict[str, str] | None:
-    """Any combination not tried yet of a space that has a finite number of them."""
+    """Return any untried combination of a finite space."""
     whole = {
         name: Range(**{**vars(values), "points": max(2, round(values.high - values.low) + 1)})
         for name, values in space.items()

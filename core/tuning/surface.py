@@ -1,5 +1,5 @@
-"""The objective over two hyperparameters, smoothed from the trials that were there, and empty where
-none was near."""
+"""The objective over two hyperparameters, smoothed over the trials, and empty far from any
+trial."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.tuning.space import Range
 
 STEPS = 40
 REACH = 0.12
-# Where the trials' weights add up to less than this, the estimate would be a guess.
+# If the weights of the trials add up to less than this, the cell stays empty.
 LEAST_WEIGHT = 0.05
 
 Floats = npt.NDArray[np.float64]
@@ -22,11 +22,11 @@ Floats = npt.NDArray[np.float64]
 def surface(
     trials: Sequence[Trial], first: tuple[str, Range], second: tuple[str, Range]
 ) -> tuple[list[str], list[str], Floats]:
-    """(values of the first, values of the second, objective [second, first]), NaN where no trial
-    was near.
+    """Return (values of the first, values of the second, objective [second, first]), NaN far from
+    any trial.
 
-    A Nadaraya-Watson average with a Gaussian kernel on the scales of the ranges (logarithmic where
-    they are); between categories nothing is averaged.
+    A Nadaraya-Watson average with a Gaussian kernel on the scales of the ranges (logarithmic if
+    they are); categories are not averaged with each other.
     """
     axes = [_axis(first[1]), _axis(second[1])]
     points = np.array(
@@ -42,7 +42,7 @@ def surface(
         near = np.exp(-0.5 * (distance / REACH) ** 2)
         if values.kind == "choice":
             near = (np.abs(distance) < 1e-9).astype(float)
-        # The first runs along the columns, the second along the rows.
+        # The first hyperparameter runs along the columns, the second along the rows.
         weights *= np.expand_dims(near, number)
     total = weights.sum(axis=2)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -54,7 +54,7 @@ def surface(
 
 
 def _axis(values: Range) -> tuple[list[str], Floats]:
-    """The texts and positions of the cells along one hyperparameter."""
+    """Return the strings and positions of the cells along one hyperparameter."""
     if values.kind == "choice":
         return list(values.choices), np.array([values.position(text) for text in values.choices])
     texts = Range(values.kind, values.low, values.high, values.log, points=STEPS).grid()

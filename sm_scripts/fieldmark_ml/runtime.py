@@ -11,7 +11,7 @@ import resource
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,14 @@ def say_phase(name: str, of: str = "") -> None:
     if of:
         line += f" of={of}"
     print(line, flush=True)
+
+
+def say_photos(image_ids: Iterable[str]) -> None:
+    """A line that names the photos that were just processed, for whoever watches the log:
+    `[photos] <sha256> <sha256>`.
+    """
+    if not _state["quiet"]:
+        print("[photos] " + " ".join(image_ids), flush=True)
 
 
 @contextmanager

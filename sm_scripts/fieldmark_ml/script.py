@@ -41,5 +41,6 @@ def main(run: Run, arguments: Sequence[str], description: str, stopped: str) -> 
 
 def _fail(reason: str, code: int) -> int:
     runtime.write_failure(Path(os.environ.get("SM_OUTPUT_DATA_DIR", "/opt/ml/output/data")), reason)
-    print(f"FAILED: {reason}", file=sys.stderr, flush=True)
+    # SageMaker takes over as FailureReason only a line that names one of Python's errors.
+    print(f"FAILED (RuntimeError): {reason}", file=sys.stderr, flush=True)
     return code

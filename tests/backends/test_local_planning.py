@@ -92,7 +92,7 @@ def test_an_archive_is_unpacked_once_and_kept_until_it_is_imported(photos: Path)
     assert not job.folder.input.exists()
     again = imported(spec, job)
     assert again.state is State.FAILED
-    assert "Bring it in again" in again.status.reason
+    assert "Preview them again" in again.status.reason
 
 
 def test_a_plan_of_more_photos_makes_the_next_version(photos: Path) -> None:
@@ -114,18 +114,16 @@ def test_a_plan_of_more_photos_makes_the_next_version(photos: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "words"), [("/etc", "outside the folders"), ("{in}/nothing", "is no folder")]
+    ("path", "words"), [("/etc", "outside the folders"), ("{in}/nothing", "There is no folder")]
 )
-def test_what_can_not_be_looked_into_says_why(photos: Path, path: str, words: str) -> None:
+def test_an_impossible_preview_says_why(photos: Path, path: str, words: str) -> None:
     spec = PlanSpec("in", "folder", path.replace("{in}", str(photos)))
     job = ended(LOCAL, LOCAL.plan(spec))
     assert job.state is State.FAILED
     assert words in job.status.reason
 
 
-def test_what_nobody_imports_is_forgotten_after_a_week(
-    photos: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_preview_is_deleted_after_a_week(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     job = looked(PlanSpec("in", "folder", str(photos)))
     leftovers.sweep()
     assert job.folder.path.exists()

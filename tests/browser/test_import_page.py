@@ -71,3 +71,5 @@ def test_failed_imports_say_why_and_are_dismissed_where_imports_are_made(
     steps.press(page, "Dismiss all")
     expect(page.get_by_text(re.compile(r"Failed imports"))).to_have_count(0)
     assert jobs.readable("import") == []
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("Failed imports (2)")).to_be_visible()

@@ -148,17 +148,17 @@ def test_a_renamed_thing_stays_chosen_and_a_deleted_one_is_not_replaced(
     expect(box).to_have_value(re.compile("^Renamed"))
     jobs.delete(other.id)
     steps.press(page, "Start the endpoint")
-    steps.say(page, "is not here any more. Choose a model.")
+    page.get_by_text(re.compile(r"There is no model .+ any more\. Choose a model\.")).wait_for()
     assert not LOCAL.endpoints()
 
 
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("datasets?dataset=gone-123456", "The dataset gone-123456 is not here any more."),
-        ("datasets?dataset={id}&version=v9", "The version v9 is not here any more."),
-        ("train?dataset=gone-123456", "The dataset gone-123456 is not here any more."),
-        ("tune?dataset=gone-123456", "The dataset gone-123456 is not here any more."),
+        ("datasets?dataset=gone-123456", "There is no dataset gone-123456 any more."),
+        ("datasets?dataset={id}&version=v9", "There is no version v9 any more."),
+        ("train?dataset=gone-123456", "There is no dataset gone-123456 any more."),
+        ("tune?dataset=gone-123456", "There is no dataset gone-123456 any more."),
     ],
 )
 def test_an_unknown_id_in_the_address_says_so_and_shows_nothing_else(

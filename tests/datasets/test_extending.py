@@ -75,10 +75,12 @@ def test_new_photos_join_train_and_known_ones_come_once(
     manifest.validate(store.manifest_of(grown))
 
 
-def test_the_same_again_is_nothing_new(version: store.Version, more: Path, tmp_path: Path) -> None:
+def test_an_import_of_known_photos_is_refused(
+    version: store.Version, more: Path, tmp_path: Path
+) -> None:
     grown = extending.run_extension(ImportSource("folder", more), version, into_own_folder=True)
     folders = sorted((tmp_path / "photos" / "added").iterdir())
-    with pytest.raises(UserError, match="nothing new"):
+    with pytest.raises(UserError, match="No new photos"):
         extending.run_extension(ImportSource("folder", more), grown, into_own_folder=True)
     assert sorted((tmp_path / "photos" / "added").iterdir()) == folders
     assert len(store.versions(version.dataset_id)) == 2
@@ -94,11 +96,11 @@ def test_photos_put_into_the_datasets_own_folder_stay_where_they_are(
     grown = extending.run_extension(ImportSource("folder", tmp_path / "photos"), version)
     new = set(rows(grown)) - set(rows(version))
     assert new == {"Jay/new.jpg"}
-    assert any("whose rows stay as they were: 1" in warning for warning in grown.report["warnings"])
+    assert any("whose rows are unchanged: 1" in warning for warning in grown.report["warnings"])
     assert not (tmp_path / "photos" / "added").exists()
 
 
-def test_a_persons_own_folder_needs_leave(
+def test_a_persons_own_folder_needs_permission(
     version: store.Version, more: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match="your own folder") as refusal:
@@ -134,7 +136,7 @@ def test_new_photos_may_wait_unused(version: store.Version, more: Path) -> None:
     assert grown.split_counts()["unused"] == 7
 
 
-def test_what_was_left_out_is_known_too(version: store.Version, tmp_path: Path) -> None:
+def test_excluded_photos_are_known_too(version: store.Version, tmp_path: Path) -> None:
     out = edits.make(version, [edits.leave_out(["Crow/000.jpg"], "blurred")])
     made.photo(tmp_path / "photos" / "Jay" / "new.jpg", seed=77)
     grown = extending.run_extension(ImportSource("folder", tmp_path / "photos"), out)

@@ -338,7 +338,7 @@ def test_more_than_half_bad_is_said_and_all_bad_is_refused(roots: Path) -> None:
     for path in roots.rglob("0*.jpg"):
         path.write_text("no photo")
     store.move_to_bin(next(iter(store.datasets())).id)
-    assert "None of the 13 images" in refused(ImportSource("folder", roots))
+    assert "None of the 13 photos" in refused(ImportSource("folder", roots))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -410,10 +410,10 @@ def test_bad_archives_are_refused_before_anything_remains(roots: Path) -> None:
         ImportSource("ftp"),
     ],
 )
-def test_a_source_that_is_none(source: ImportSource) -> None:
+def test_an_invalid_source_is_refused(source: ImportSource) -> None:
     assert refused(source)
 
 
-def test_a_path_that_is_not_there(roots: Path) -> None:
-    assert "no folder" in refused(ImportSource("folder", roots / "none"))
-    assert "no file" in refused(ImportSource("archive", roots))
+def test_a_missing_path_is_refused(roots: Path) -> None:
+    assert "There is no folder" in refused(ImportSource("folder", roots / "none"))
+    assert "There is no file" in refused(ImportSource("archive", roots))

@@ -47,7 +47,7 @@ EXPECTED = {f"images/{name}": label for name, label in zip(NAMES, HALF, strict=T
         ("\ufefffile,label,split", "{name},{label},unused"),
     ],
 )
-def test_columns_and_names_as_people_write_them(header: str, line: str, tmp_path: Path) -> None:
+def test_usual_column_names_are_recognised(header: str, line: str, tmp_path: Path) -> None:
     lines = [
         line.format(name=name, stem=name[:-4], label=label)
         for name, label in zip(NAMES, HALF, strict=True)
@@ -71,7 +71,7 @@ def test_images_beside_the_table_and_below_are_taken(tmp_path: Path) -> None:
     assert labels(layout) == EXPECTED
 
 
-def test_split_and_boxes_come_along(tmp_path: Path) -> None:
+def test_splits_and_boxes_are_imported(tmp_path: Path) -> None:
     rows = [
         f"{name},{label},{split},1,2,11,22"
         for name, label, split in zip(NAMES, HALF, ["Train", "val", "TEST"] * 2, strict=True)
@@ -103,15 +103,15 @@ def test_every_row_that_can_not_be_used_is_named(tmp_path: Path) -> None:
         f"Row {number}" for number in (3, 5, 6, 7, 8, 10, 11, 12)
     ]
     for words in (
-        "99.jpg is not there",
-        "'holiday' is neither",
+        "99.jpg does not exist",
+        "'holiday' is not train",
         "not four numbers",
-        "holds nothing",
+        "is empty",
         "row 2",
         "fields",
     ):
         assert words in said
-    assert layout.ignored["image not in the tables"] == 3
+    assert layout.ignored["photo not in the tables"] == 3
 
 
 def test_a_name_that_two_files_have_needs_its_path(tmp_path: Path) -> None:
@@ -119,11 +119,11 @@ def test_a_name_that_two_files_have_needs_its_path(tmp_path: Path) -> None:
         photos(tmp_path, part)
     layout = table(tmp_path, "file,label\n00.jpg,crow\na/01.jpg,crow\nb/01.jpg,owl\n")
     assert labels(layout) == {"a/01.jpg": "crow", "b/01.jpg": "owl"}
-    assert "2 files are called 00.jpg" in layout.row_errors[0]
+    assert "2 files are named 00.jpg" in layout.row_errors[0]
 
 
-def test_where_no_row_can_be_used_the_first_ones_say_why(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="Row 2: its box holds nothing"):
+def test_if_no_row_is_usable_the_first_errors_are_given(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="Row 2: its box is empty"):
         table(photos(tmp_path), "file,label,x,y,w,h\n00.jpg,crow,1,2,0,4\n01.jpg,crow,1,2,0,4\n")
 
 
@@ -140,7 +140,7 @@ def test_a_table_about_something_else_does_not_hide_class_folders(
 ) -> None:
     made.class_folders(tmp_path, {"crow": 3, "owl": 3})
     layout = table(tmp_path, text, "other.csv")
-    assert layout.kind == "class folders"
+    assert layout.kind == "Class folders"
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
@@ -175,7 +175,7 @@ def test_a_table_in_an_old_encoding_is_read(encoding: str, label: str, tmp_path:
     ],
     ids=["a line", "a field", "a quote that nothing closes", "NUL"],
 )
-def test_what_no_table_has_is_refused_by_its_line(line: str, words: str, tmp_path: Path) -> None:
+def test_bytes_that_are_not_text_are_refused_by_line(line: str, words: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=words):
         table(photos(tmp_path), f"file,label\n01.jpg,crow\n{line}\n")
 
@@ -184,7 +184,7 @@ def test_a_header_of_20_mb_is_no_header(tmp_path: Path) -> None:
     made.class_folders(tmp_path, {"crow": 3, "owl": 3})
     assert (
         table(tmp_path, "file,label," + "x" * 20_000_000 + "\n", "other.csv").kind
-        == "class folders"
+        == "Class folders"
     )
 
 
@@ -204,7 +204,7 @@ def test_a_box_of_absurd_size_is_a_row_error(box: str, tmp_path: Path) -> None:
     rows = "".join(f"{name},crow,0,0,5,5\n" for name in NAMES[1:])
     layout = table(photos(tmp_path), f"file,label,x,y,w,h\n00.jpg,crow,{box}\n{rows}")
     assert len(layout.photos) == 5
-    assert layout.row_errors == ["Row 2: its box holds nothing, or can't be in a photo."]
+    assert layout.row_errors == ["Row 2: its box is empty or can't be in a photo."]
 
 
 def test_a_million_wrong_rows_are_counted_and_a_thousand_kept(tmp_path: Path) -> None:
@@ -223,6 +223,8 @@ def test_an_import_with_wrong_rows_reports_them(
     )
     (photos(tmp_path / "in") / "labels.csv").write_text(text)
     version = importing.run_import(ImportSource("folder", tmp_path / "in"), "Birds")
-    assert version.report["row_errors"] == ["Row 8: the file 77.jpg is not there, or is no image."]
-    assert any("1 of the rows" in warning for warning in version.report["warnings"])
+    assert version.report["row_errors"] == [
+        "Row 8: the file 77.jpg does not exist or is not a photo."
+    ]
+    assert any("can't be used: 1." in warning for warning in version.report["warnings"])
     assert dict(store.manifest_of(version)["label"].value_counts()) == {"crow": 3, "owl": 3}

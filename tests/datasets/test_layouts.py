@@ -33,7 +33,7 @@ def test_class_folders_are_found_also_further_down(below: str, tmp_path: Path) -
     made.class_folders(tmp_path / "in" / below, {"Crow": 2, "a'b $(id)": 3})
     made.photo(tmp_path / "in" / below / "Crow" / "2020" / "deep.JPEG")
     layout = made.recognised(tmp_path / "in")
-    assert (layout.kind, layout.root) == ("class folders", tmp_path / "in" / below)
+    assert (layout.kind, layout.root) == ("Class folders", tmp_path / "in" / below)
     assert labels_of(layout) == {"Crow": 3, "a'b $(id)": 3}
     assert [photo.path for photo in layout.photos] == sorted(photo.path for photo in layout.photos)
     assert all(
@@ -97,7 +97,7 @@ def test_cub_without_the_tables_of_split_boxes_and_names(tmp_path: Path) -> None
     made.cub(tmp_path)
     for name in ("classes", "train_test_split", "bounding_boxes"):
         (tmp_path / f"{name}.txt").unlink()
-    found = made.recognised(tmp_path).found
+    found = made.recognised(tmp_path).photos
     assert (found[-1].label, found[-1].official, found[-1].box) == ("Northern Flicker", "", None)
 
 
@@ -107,7 +107,7 @@ def test_cub_without_the_tables_of_split_boxes_and_names(tmp_path: Path) -> None
         ("images", "1000 a.jpg\n1000 b.jpg\n", "Line 2 of images.txt"),
         ("images", "nothing\n", "Line 1 of images.txt"),
         ("image_class_labels", "1000 17\n", "no line in image_class_labels.txt"),
-        ("classes", "17 017.Cardinal\n29 018.Cardinal\n", "more than one class"),
+        ("classes", "17 017.Cardinal\n29 018.Cardinal\n", "several classes"),
     ],
 )
 def test_cub_tables_that_are_damaged_are_named(
@@ -129,7 +129,7 @@ def test_cub_tables_never_lead_outside(tmp_path: Path) -> None:
         assert all(photo.path.startswith("0") for photo in layout.photos)
 
 
-def test_fault_07_what_is_no_image_is_ignored_and_counted(tmp_path: Path) -> None:
+def test_fault_07_other_files_are_ignored_and_counted(tmp_path: Path) -> None:
     made.class_folders(tmp_path, {"Crow": 2, "Owl": 2})
     for name in (
         "Crow/Thumbs.db",
@@ -196,7 +196,7 @@ def test_fault_10_links_are_followed_inside_the_import_roots_and_counted_elsewhe
     assert layout.ignored.examples[listing.OUTWARD] == str(root / "Crow" / "link.jpg")
 
 
-def test_names_that_are_no_text_are_left_out(tmp_path: Path) -> None:
+def test_undecodable_names_are_ignored(tmp_path: Path) -> None:
     root = made.class_folders(tmp_path, {"Crow": 2, "Owl": 2})
     try:
         Path(os.fsdecode(os.fsencode(root / "Owl") + b"/\xff\xfe.jpg")).write_bytes(b"x")
@@ -213,13 +213,13 @@ def test_fault_18_empty_classes_are_named(tmp_path: Path) -> None:
     assert made.recognised(tmp_path / "split").empty == ["Jay"]
 
 
-def test_photos_that_nothing_names_come_without_a_label(tmp_path: Path) -> None:
+def test_photos_without_folder_or_table_are_unlabelled(tmp_path: Path) -> None:
     made.photo(tmp_path / "flat" / "1.jpg")
     layout = made.recognised(tmp_path / "flat")
-    assert (layout.kind, labels_of(layout)) == ("photos without labels", {"": 1})
+    assert (layout.kind, labels_of(layout)) == ("Photos without labels", {"": 1})
 
 
-def test_folders_of_folders_are_asked_about(tmp_path: Path) -> None:
+def test_nested_folders_raise_a_question(tmp_path: Path) -> None:
     made.class_folders(tmp_path / "cats", {"A": 2, "B": 2})
     made.class_folders(tmp_path / "birds", {"C": 2, "D": 2})
     _, plan = plans.make_plan(tmp_path)
@@ -232,7 +232,7 @@ def test_folders_of_folders_are_asked_about(tmp_path: Path) -> None:
     )
 
 
-def test_folders_1800_deep_are_left_out_and_counted(tmp_path: Path) -> None:
+def test_folders_1800_deep_are_ignored_and_counted(tmp_path: Path) -> None:
     root = made.class_folders(tmp_path / "in", {"Crow": 2, "Owl": 2})
     here = os.open(root / "Owl", os.O_RDONLY)
     for _ in range(1800):
@@ -261,7 +261,7 @@ def test_pipes_and_sockets_are_never_opened(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a\nb.jpg", "a\u2028b.jpg", "a\x7f.jpg"])
-def test_a_name_that_would_break_a_line_is_left_out(name: str, tmp_path: Path) -> None:
+def test_a_name_with_a_line_break_is_ignored(name: str, tmp_path: Path) -> None:
     made.class_folders(tmp_path, {"Crow": 2, "Owl": 2})
     made.photo(tmp_path / "Owl" / name)
     assert made.recognised(tmp_path).ignored == {entries.BAD_NAME: 1}
@@ -307,7 +307,7 @@ def test_cub_boxes_that_can_not_be_are_named_and_left_out(text: str, tmp_path: P
 
 
 @pytest.mark.parametrize("name", [".", "/", "..", "x" * 5000])
-def test_cub_names_that_are_no_files_are_missing(name: str, tmp_path: Path) -> None:
+def test_cub_names_without_files_are_missing(name: str, tmp_path: Path) -> None:
     root = made.cub(tmp_path)
     lines = (root / "images.txt").read_text().splitlines()
     (root / "images.txt").write_text("\n".join([f"1000 {name}", *lines[1:]]))

@@ -44,6 +44,7 @@ def test_the_time_left_includes_phases_that_follow(clock: Clock) -> None:
 def test_the_share_never_decreases(clock: Clock) -> None:
     seen: list[ImportProgress] = []
     meter = Meter(seen.append, lambda: False)
+    meter.expect("Reading photos", 4.0)
     first = meter.start("Unpacking", "bytes")
     first(0, 10)
     clock.now = 1.0
@@ -54,6 +55,7 @@ def test_the_share_never_decreases(clock: Clock) -> None:
         second(step, 10)
     shares = [item.share for item in seen]
     assert shares == sorted(shares)
+    assert shares[1] == pytest.approx(1 / 5)
     assert shares[-1] == 1.0
 
 

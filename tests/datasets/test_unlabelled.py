@@ -93,7 +93,7 @@ def test_a_pile_is_kept_and_is_nothing_to_compare(pile: store.Version) -> None:
 
 
 def test_a_pile_is_nothing_to_learn_from(pile: store.Version) -> None:
-    with pytest.raises(UserError, match="nothing to learn"):
+    with pytest.raises(UserError, match="can't be trained on"):
         LOCAL.train(TrainingSpec("Learn", pile.dataset_id, pile.id, {}))
 
 

@@ -2,9 +2,9 @@
 
 python -m tests.faults forks --rounds 200
 
-Each is a module of this folder with `run(rounds, seed) -> dict`: what was counted, with the number of
-faults under "faults". The last line printed is that as JSON; the exit code is 1 where there was one.
-The test suite runs the same with few rounds.
+Each is a module of this folder with `run(rounds, seed) -> dict`: what was counted, with the number
+of faults under "faults". The last line printed is that as JSON; the exit code is 1 if there was
+one. The test suite runs the same with few rounds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 
 
 def names() -> list[str]:
-    """The modules of this folder that can be run, by name."""
+    """Return the modules of this folder that can be run, by name."""
     return sorted(
         path.stem for path in HERE.glob("*.py") if not path.stem.startswith(("_", "test_"))
     )

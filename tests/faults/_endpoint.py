@@ -54,7 +54,8 @@ class Target:
         return sent.data.replace(b"{host}", f"127.0.0.1:{self.port}".encode())
 
     def answer(self, body: bytes) -> list[tuple[str, float]]:
-        """What it says of a good photo. Raises OSError or ValueError if that is no answer."""
+        """Return what it says of a good photo. Raises OSError or ValueError if that is no
+        answer."""
         connection = self.connect()
         with connection:
             connection.sendall(self.raw(Sent(request(body))))
@@ -62,7 +63,7 @@ class Target:
         return [(one["label"], one["probability"]) for one in found["predictions"]]
 
     def ping(self) -> float:
-        """How long a liveness answer takes over a connection of its own, in seconds."""
+        """Return how long a liveness answer takes over a connection of its own, in seconds."""
         start = time.perf_counter()
         with self.connect() as connection:
             connection.sendall(self.raw(Sent(request(method="GET", path="/ping", kind=""))))
@@ -128,7 +129,7 @@ def _has_error_shape(body: bytes) -> bool:
 
 @contextmanager
 def serving() -> Iterator[Target]:
-    """Trains a small model, serves it, and removes everything in the end."""
+    """Train a small model, serves it, and removes everything in the end."""
     with tempfile.TemporaryDirectory(prefix="fieldmark-fault-") as made:
         home = Path(made, "home")
         os.environ |= {settings.ENV_HOME: str(home), settings.ENV_IMPORT_ROOTS: made}

@@ -39,7 +39,7 @@ CELLS = [
 
 
 def photo(chance: random.Random, suffix: str = "png") -> bytes:
-    """A small photo; one of ten is damaged."""
+    """Return a small photo; one of ten is damaged."""
     made = io.BytesIO()
     Image.frombytes("RGB", (8, 6), chance.randbytes(144)).save(
         made, {"jpg": "JPEG"}.get(suffix, suffix.upper())
@@ -57,7 +57,8 @@ def photos(chance: random.Random) -> dict[str, bytes]:
 
 
 def mutated(chance: random.Random, data: bytes) -> bytes:
-    """Some bytes changed, cut out, doubled, swapped or set to numbers that programs stumble over."""
+    """Return some bytes changed, cut out, doubled, swapped or set to numbers that programs stumble
+    over."""
     made = bytearray(data)
     for _ in range(chance.choice([1, 1, 2, 5, 20])):
         at, size = chance.randrange(len(made) + 1), chance.choice([1, 2, 4, 8, 64])
@@ -98,7 +99,8 @@ def tarred(files: dict[str, bytes], kind: int = tarfile.PAX_FORMAT) -> bytes:
 
 
 def packed(chance: random.Random, data: bytes) -> bytes:
-    """A TAR as it is or compressed; now and then in two pieces, or with something after it."""
+    """Return a TAR as it is or compressed; now and then in two pieces, or with something after
+    it."""
     pack = chance.choice([bytes, gzip.compress, bz2.compress, lzma.compress])
     if chance.random() < 0.1:
         middle = len(data) // 2
@@ -128,7 +130,7 @@ def mutated_tar(chance: random.Random, folder: Path) -> tuple[str, Path]:
 
 
 def bad_names(chance: random.Random, folder: Path) -> tuple[str, Path]:
-    """Names that lead outside, or that a file system, a shell or an eye misreads."""
+    """Name that lead outside, or that a file system, a shell or an eye misreads."""
     files = photos(chance) | {
         chance.choice(BAD_NAMES): photo(chance) for _ in range(chance.choice([1, 1, 3]))
     }
@@ -141,7 +143,7 @@ def bad_names(chance: random.Random, folder: Path) -> tuple[str, Path]:
 
 
 def raw_zip(files: dict[bytes, bytes], system: int = 3, flags: int = 0) -> bytes:
-    """A stored ZIP with the very bytes of the names."""
+    """Return a stored ZIP with the very bytes of the names."""
     body, central = b"", b""
     for name, data in files.items():
         facts = (flags, 0, 0, 0x21, zlib.crc32(data), len(data), len(data), len(name) & 0xFFFF)
@@ -250,7 +252,8 @@ def huge_dictionary(chance: random.Random, folder: Path) -> tuple[str, Path]:
 
 
 def table(chance: random.Random, folder: Path) -> tuple[str, Path]:
-    """A table of labels, or one like Fieldmark's own, with cells and bytes that no table has."""
+    """Return a table of labels, or one like Fieldmark's own, with cells and bytes that no table
+    has."""
     _write(folder / "in", photos(chance))
     own = list(manifest.COLUMNS)
     header = chance.choice(
@@ -420,7 +423,7 @@ def _header_changed(chance: random.Random, data: bytes) -> bytes:
 
 
 def _with_checksum(data: bytes) -> bytes:
-    """Every header says the right sum, so that it is read at all."""
+    """Return every header says the right sum, so that it is read at all."""
     made = bytearray(data)
     for at in range(0, len(made) - 511, 512):
         if made[at + 257 : at + 262] == b"ustar":

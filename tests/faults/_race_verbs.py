@@ -2,7 +2,8 @@
 done.
 
 Each verb is tried on a thing by its id, with a mark of its own. `seen` says whether its effect is
-there; None where another verb may rightly undo it."""
+there; None if another verb may rightly undo it.
+"""
 
 from __future__ import annotations
 

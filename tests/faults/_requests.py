@@ -43,7 +43,7 @@ def request(
     host: str = "{host}",
     length: str | None = None,
 ) -> bytes:
-    """One request, well-formed as far as its parts are."""
+    """Return one request, well-formed as far as its parts are."""
     declared = str(len(body)) if length is None else length
     lines = [f"{method} {path} HTTP/1.1", *[f"Host: {host}"] * bool(host)]
     lines += [f"Content-Type: {kind}"] * bool(kind)
@@ -61,7 +61,7 @@ def listed(*photos: bytes) -> bytes:
 
 
 def kinds() -> dict[str, Maker]:
-    """Every cheap kind. Slow and expensive ones are apart: they are sent less often."""
+    """Return every cheap kind. Slow and expensive ones are apart: they are sent less often."""
     cheap = _photos.cheap()
     good = cheap["jpeg"]
     fixed = {

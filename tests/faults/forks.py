@@ -86,7 +86,8 @@ def _extraction(folder: Path, photos: Path) -> str:
 
 
 def _apart(rounds: int) -> int:
-    """The bare race, in a process of its own that has set OpenVINO up as the warm process does."""
+    """Return the bare race, in a process of its own that has set OpenVINO up as the warm process
+    does."""
     return forks.in_fork(lambda: _bare(rounds), "The bare race could not be run.")
 
 

@@ -48,7 +48,7 @@ def makers() -> dict[str, _requests.Maker]:
 
 
 def fuzz(target: Target, rounds: int, seed: int, *, attacks: bool = True) -> Figures:
-    """The figures, with the number of faults."""
+    """Return the figures, with the number of faults."""
     photos = [_photos.encoded(_photos.picture(seed=number), "JPEG") for number in range(GOOD)]
     for photo in photos * 5:
         target.answer(photo)
@@ -65,7 +65,7 @@ def fuzz(target: Target, rounds: int, seed: int, *, attacks: bool = True) -> Fig
 
 
 def judged(target: Target, figures: Figures, found: Counter[str], changed: int) -> Figures:
-    """The figures with what is counted as a fault."""
+    """Return the figures with what is counted as a fault."""
     slow = [name for name, value in figures.items() if is_late(name, value)]
     wrong = {
         "5xx": sum(number for what, number in found.items() if is_5xx(what)),
@@ -97,7 +97,8 @@ def differs(target: Target) -> Callable[[bytes, object], bool]:
 
 
 def planned(rounds: int, seed: int) -> Iterator[tuple[str, Sent]]:
-    """Every kind in turn, in random order; one in a hundred slow, one in two hundred expensive."""
+    """Yield every kind in turn, in random order; one in a hundred slow, one in two hundred
+    expensive."""
     rng = random.Random(seed)
     cheap, slow, costly = _requests.kinds(), _requests.slow(), _requests.expensive()
     for number in range(rounds):
@@ -109,7 +110,8 @@ def planned(rounds: int, seed: int) -> Iterator[tuple[str, Sent]]:
 
 
 def sent(target: Target, plan: list[tuple[str, Sent]]) -> Counter[str]:
-    """What became of the requests, sent by CLIENTS at once, within a time that is bounded."""
+    """Return what became of the requests, sent by CLIENTS at once, within a time that is
+    bounded."""
     until = time.monotonic() + min(MOST_SECONDS, 120 + SECONDS_A_ROUND * len(plan))
 
     def one(named: tuple[str, Sent]) -> Outcome:

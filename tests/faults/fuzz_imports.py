@@ -121,7 +121,7 @@ class _Process:
 
 
 def _serve(work: Path, seed: int) -> None:
-    """Imports the cases whose numbers are read, and prints what came of each."""
+    """Import the cases whose numbers are read, and prints what came of each."""
     warmed = False
     for line in sys.stdin:
         if not warmed:
@@ -166,7 +166,8 @@ def _case(work: Path, seed: int, number: int) -> dict[str, Any]:
 
 
 def _files(work: Path, place: Path) -> set[str]:
-    """Every file that is neither the case's nor in the home, and what a path that leads outside might hit."""
+    """Return every file that is neither the case's nor in the home, and what a path that leads
+    outside might hit."""
     found = {str(path) for path in work.iterdir() if path.name != "home"}
     found |= {str(path) for path in (work / "tmp").rglob("*")} | {
         str(path) for path in place.iterdir()
@@ -187,7 +188,7 @@ def _is_plain(root: Path) -> bool:
 
 
 def _has_leftovers(work: Path) -> bool:
-    """Whether anything but the home's own empty folders is there."""
+    """Return whether anything but the home's own empty folders is there."""
     return any(path.is_file() or path.name.startswith(".") for path in (work / "home").rglob("*"))
 
 

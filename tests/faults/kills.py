@@ -68,7 +68,7 @@ SWEEP = "from core.backends.local import leftovers; leftovers.sweep()"
 
 
 def run(rounds: int, seed: int) -> dict[str, int | float | str]:
-    """`rounds` kills, each of something else by chance. Faults: see FAULTS."""
+    """Return `rounds` kills, each of something else by chance. Faults: see FAULTS."""
     before = dict(os.environ)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         os.environ[settings.ENV_HOME] = str(Path(folder) / "home")
@@ -82,7 +82,7 @@ def run(rounds: int, seed: int) -> dict[str, int | float | str]:
 
 
 def upload(packed: str) -> ImportSpec:
-    """An import of an archive as a browser sends it."""
+    """Return an import of an archive as a browser sends it."""
     archive = inbox.new_archive()
     archive.write_bytes(Path(packed).read_bytes())
     return ImportSpec("Uploaded", "archive", path=str(archive), shown="shapes.zip")
@@ -155,7 +155,7 @@ class _Killing:
             self._count("not resumed", again.state is not State.COMPLETED, again.status.reason)
 
     def _job(self, job: Job, seconds: float) -> None:
-        """Kills one of a job's processes after a while, mostly its worker."""
+        """Kill one of a job's processes after a while, mostly its worker."""
         time.sleep(self.chance.uniform(0, seconds))
         worker = LOCAL.refresh(job).status.pid or job.status.pid
         doomed = self._family(worker)
@@ -184,7 +184,7 @@ class _Killing:
             return []
 
     def _orphans(self, job: Job) -> list[psutil.Process]:
-        """What still works in an ended job's folder, once it had a moment to end."""
+        """Return what still works in an ended job's folder, once it had a moment to end."""
         until = time.monotonic() + SECONDS
         while found := [one for one in psutil.process_iter() if self._works_in(one, job)]:
             if time.monotonic() > until:
@@ -244,7 +244,7 @@ class _Killing:
             time.sleep(0.02)
 
     def _look(self, where: str) -> None:
-        """Whether all that was there is there, and can be read."""
+        """Return whether all that was there is there, and can be read."""
         broken = [item for item in store.datasets() if isinstance(item, store.Unreadable)]
         bad = [item for item in jobs.listing() if isinstance(item, jobs.Unreadable)]
         self._count("unreadable", bool(broken or bad), f"{where}: {broken} {bad}")

@@ -31,8 +31,8 @@ FAULTS = ("lost", "ghosts", "strange", "unreadable", "leftovers")
 
 
 def run(rounds: int, seed: int) -> dict[str, int | float | str]:
-    """`rounds` of each pair. Faults: lost updates, ghosts, errors that are not Fieldmark's own,
-    folders that can't be read, and leftovers."""
+    """Return `rounds` of each pair. Faults: lost updates, ghosts, errors that are not Fieldmark's
+    own, folders that can't be read, and leftovers."""
     with tempfile.TemporaryDirectory() as folder:
         before = os.environ.get(settings.ENV_HOME)
         os.environ[settings.ENV_HOME] = str(Path(folder) / "home")
@@ -153,7 +153,7 @@ def _judge(
 
 
 def _drop(kind: verbs.Kind, thing: str) -> None:
-    """Removes what was raced about, so that lists stay short."""
+    """Remove what was raced about, so that lists stay short."""
     if thing and "delete" in kind.verbs and kind.folder(thing).is_dir():
         kind.verbs["delete"].act(thing, "")
 

@@ -32,14 +32,15 @@ class Emulator:
         self.url, self.process = url, process
 
     def client(self, service: str, **config: Any) -> Any:
-        """A boto3 client of a service in it, whatever the environment says. `config` as for botocore's Config."""
+        """Return a boto3 client of a service in it, whatever the environment says. `config` as for
+        botocore's Config."""
         session = boto3.Session(
             aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION
         )
         return session.client(service, endpoint_url=self.url, config=Config(**config))
 
     def ask(self, method: str, path: str, **body: Any) -> Any:
-        """One of its own requests, see emulator/control.py."""
+        """Return one of its own requests, see emulator/control.py."""
         request = urllib.request.Request(
             f"{self.url}/emulator/{path}", json.dumps(body).encode(), method=method
         )
@@ -51,14 +52,14 @@ class Emulator:
         self.ask("POST", "faults", kind=kind, operation=operation, **more)
 
     def done(self, operation: str) -> int:
-        """How often this operation has succeeded since the emulator started."""
+        """Return how often this operation has succeeded since the emulator started."""
         return int(self.ask("GET", "")["done"].get(operation, 0))
 
     def asked(self, operation: str) -> int:
         return int(self.ask("GET", "")["asked"].get(operation, 0))
 
     def processes(self, program: str) -> list[psutil.Process]:
-        """The running processes below the emulator whose script has this name."""
+        """Return the running processes below the emulator whose script has this name."""
         found = []
         for process in psutil.Process(self.process.pid).children(recursive=True):
             with suppress(psutil.NoSuchProcess):
@@ -111,7 +112,7 @@ def running(root: Path, **environment: str) -> Iterator[Emulator]:
 
 
 def environment(url: str) -> dict[str, str]:
-    """What leads boto3 to the emulator."""
+    """Return what leads boto3 to the emulator."""
     return {
         "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": "emulated",
@@ -123,7 +124,7 @@ def environment(url: str) -> dict[str, str]:
 
 
 def wait_for(check: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
-    """What `check` returns as soon as that is true."""
+    """Return what `check` returns as soon as that is true."""
     until = time.monotonic() + seconds
     while not (found := check()):
         assert time.monotonic() < until, f"{what} has not happened within {seconds} s"

@@ -46,9 +46,10 @@ class Missing(Exception):
 
 
 def environment() -> Path:
-    """The folder of the virtual environment, made on first use. Raises Missing.
+    """Return the folder of the virtual environment, made on first use. Raises Missing.
 
-    It is named after what it was made from, so that a changed one does not take it from under those who use it.
+    It is named after what it was made from, so that a changed one does not take it from under those
+    who use it.
     """
     mark = _fingerprint()
     folder = FOLDER / mark[:12]
@@ -80,7 +81,8 @@ def _make(folder: Path) -> None:
 
 
 def share(site: Path, links: Path) -> None:
-    """Makes `links` a folder of links to everything that SHARED is made of, and `site` find it after its own packages."""
+    """Make `links` a folder of links to everything that SHARED is made of, and `site` find it after
+    its own packages."""
     links.mkdir()
     packages = Path(sysconfig.get_path("purelib"))
     for entry in sorted({part for name in closure(SHARED) for part in _entries(name)}):
@@ -90,7 +92,7 @@ def share(site: Path, links: Path) -> None:
 
 
 def closure(names: tuple[str, ...]) -> set[str]:
-    """The installed distributions that `names` are and need, leaving out their extras."""
+    """Return the installed distributions that `names` are and need, leaving out their extras."""
     found: set[str] = set()
     waiting = {_normal(name) for name in names}
     while waiting:
@@ -110,7 +112,7 @@ def closure(names: tuple[str, ...]) -> set[str]:
 
 
 def _entries(name: str) -> set[str]:
-    """The names at the top of site-packages that belong to a distribution."""
+    """Return the names at the top of site-packages that belong to a distribution."""
     files = importlib.metadata.files(name) or []
     return {file.parts[0] for file in files if file.parts[0] not in ("..", "__pycache__")}
 

@@ -54,7 +54,7 @@ def main() -> int:
 
 
 def run(emulator: asking.Emulator, home: Path, port: int, *, headless: bool) -> int:
-    """The app, set up for the emulator, until it ends; its exit code."""
+    """Return the app, set up for the emulator, until it ends; its exit code."""
     os.environ.update({**asking.environment(emulator.url), settings.ENV_HOME: str(home)})
     emulator.client("s3").create_bucket(Bucket=BUCKET)
     account.save(account.Account(region=asking.REGION, role_arn=asking.ROLE, bucket=BUCKET))

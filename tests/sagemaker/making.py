@@ -94,7 +94,7 @@ def channel(name: str, uri: str, kind: str = "S3Prefix", mode: str = "File") -> 
 
 
 def definition(bucket: str, **more: Any) -> dict[str, Any]:
-    """What training jobs and the trials of a tuning job have in common."""
+    """Return what training jobs and the trials of a tuning job have in common."""
     return {
         "AlgorithmSpecification": {
             "TrainingImage": IMAGE,
@@ -111,7 +111,8 @@ def definition(bucket: str, **more: Any) -> dict[str, Any]:
 
 
 def hyperparameters(bucket: str, code: str, **values: str) -> dict[str, str]:
-    """`values`, and by what the toolkit finds train.py: `code` is the key of a sourcedir.tar.gz."""
+    """Return `values`, and by what the toolkit finds train.py: `code` is the key of a
+    sourcedir.tar.gz."""
     return {
         "sagemaker_program": "train.py",
         "sagemaker_submit_directory": f"s3://{bucket}/{code}",
@@ -153,7 +154,7 @@ def put_real(s3: Any, bucket: str) -> None:
 
 
 def finished(sagemaker: Any, name: str, seconds: float = asking.PATIENCE) -> dict[str, Any]:
-    """The description of a training job once it has ended."""
+    """Return the description of a training job once it has ended."""
 
     def ended() -> dict[str, Any] | None:
         row = sagemaker.describe_training_job(TrainingJobName=name)
@@ -169,7 +170,7 @@ def phases(row: dict[str, Any]) -> list[str]:
 def log(
     emulator: asking.Emulator, name: str, group: str = "/aws/sagemaker/TrainingJobs"
 ) -> list[str]:
-    """All lines of all streams that begin with a name, in the order of the streams."""
+    """Return all lines of all streams that begin with a name, in the order of the streams."""
     logs = emulator.client("logs")
     try:
         streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=name)[
@@ -184,7 +185,7 @@ def log(
 
 
 def tail(logs: Any, group: str, stream: str) -> list[str]:
-    """A whole stream, read as a tailing client reads it."""
+    """Return a whole stream, read as a tailing client reads it."""
     lines, token = [], None
     while True:
         more: dict[str, Any] = {"nextToken": token} if token else {}
@@ -198,7 +199,7 @@ def tail(logs: Any, group: str, stream: str) -> list[str]:
 
 
 def unpacked(s3: Any, uri: str) -> dict[str, bytes]:
-    """The files of a tar.gz object."""
+    """Return the files of a tar.gz object."""
     bucket, key = uri.removeprefix("s3://").split("/", 1)
     data = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:

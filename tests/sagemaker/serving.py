@@ -52,7 +52,7 @@ def until(holds: Callable[[], object], what: str, patience: float = PATIENCE) ->
 
 
 def in_service(endpoint: Endpoint) -> Endpoint:
-    """The endpoint once it is in service; fails with its log where it never is."""
+    """Return the endpoint once it is in service; fails with its log where it never is."""
 
     def settled() -> bool:
         found = now(endpoint.id)

@@ -26,7 +26,7 @@ print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
 
 
 def imported(code: str, *arguments: str) -> set[str]:
-    """The packages that are in memory after this code."""
+    """Return the packages that are in memory after this code."""
     ran = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         cwd=settings.PROJECT,

@@ -34,7 +34,7 @@ def page(view: str, name: str = "aws.py") -> AppTest:
 
 
 def text(app: AppTest) -> str:
-    """All that the page and the sidebar say."""
+    """Return all that the page and the sidebar say."""
     parts = [
         element.value
         for kind in ("markdown", "caption", "warning", "info", "error", "success")

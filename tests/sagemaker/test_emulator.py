@@ -136,7 +136,8 @@ def test_torchserve_gives_the_same_answers(emulator: asking.Emulator, endpoint: 
 
 
 def answer(emulator: asking.Emulator, name: str, body: bytes) -> dict[str, Any] | None:
-    """What an endpoint says about a photo; None as long as its worker has no model yet, for /ping says nothing about that."""
+    """Return what an endpoint says about a photo; None as long as its worker has no model yet, for
+    /ping says nothing about that."""
     runtime = emulator.client("sagemaker-runtime")
     try:
         return json.load(

@@ -31,7 +31,7 @@ def model(name: str, bucket: str, **more: Any) -> dict[str, Any]:
 
 
 def once(aws: asking.Emulator) -> Any:
-    """A client that never tries again by itself."""
+    """Return a client that never tries again by itself."""
     return aws.client("sagemaker", retries={"total_max_attempts": 1})
 
 

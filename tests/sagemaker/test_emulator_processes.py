@@ -52,7 +52,7 @@ def gone(processes: list[psutil.Process]) -> bool:
 
 
 def sleeping(pid: int) -> list[psutil.Process]:
-    """The two that sleep, once both do."""
+    """Return the two that sleep, once both do."""
 
     def found() -> list[psutil.Process] | None:
         running = [process for process in below(pid) if process.name() == "sleep"]

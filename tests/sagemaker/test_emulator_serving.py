@@ -81,7 +81,7 @@ def deploy(
     serverless: dict[str, int] | None = None,
     **config: Any,
 ) -> dict[str, Any]:
-    """The endpoint as it is once it is no longer being made."""
+    """Return the endpoint as it is once it is no longer being made."""
     sagemaker = emulator.client("sagemaker")
     machine = (
         {"ServerlessConfig": serverless}

@@ -82,7 +82,7 @@ def request(name: str, script: str = "count", steps: int = 3, **more: Any) -> di
 
 
 def running(emulator: asking.Emulator, name: str, text: str) -> None:
-    """Waits until the job's log contains `text`."""
+    """Wait until the job's log contains `text`."""
     asking.wait_for(
         lambda: any(text in line for line in making.log(emulator, name)),
         f"{text!r} in the log of {name}",

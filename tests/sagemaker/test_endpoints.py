@@ -35,7 +35,7 @@ def model(aws: Emulator, small_model: Model) -> Iterator[Model]:
 
 
 def left(aws: Emulator, endpoint: Endpoint) -> dict[str, int]:
-    """What of an endpoint there is in the emulator."""
+    """Return what of an endpoint there is in the emulator."""
     client, name = aws.client("sagemaker"), endpoint.id
     return {
         "endpoints": len(client.list_endpoints(NameContains=name)["Endpoints"]),
@@ -259,6 +259,19 @@ def test_attaching_to_what_is_not_there_fails_in_words(aws: Emulator, model: Mod
     endpoint = SAGEMAKER.deploy(EndpointSpec("Nobody", model.id, attached="nobody-made-this"))
     serving.until(lambda: jobs.read(endpoint.id).state.is_finished, "its end")
     assert "no endpoint nobody-made-this" in jobs.read(endpoint.id).status.reason
+
+
+def test_what_was_just_created_may_not_be_found_yet(aws: Emulator, model: Model) -> None:
+    with aws.settings(stale_seconds=2.0):
+        endpoint = serving.in_service(serving.deploy(model))
+        assert b"predictions" in SAGEMAKER.invoke(endpoint, serving.png("circle"), "image/png")
+
+
+def test_an_endpoint_that_cannot_grow_answers_and_says_so(aws: Emulator, model: Model) -> None:
+    with aws.settings(denied=["application-autoscaling:RegisterScalableTarget"]):
+        resources = Resources("ml.m5.large", max_instances=3)
+        endpoint = serving.in_service(serving.deploy(model, resources))
+    assert "number of instances stays fixed" in endpoint.details.remarks
 
 
 def test_a_real_time_endpoint_grows_keeps_photos_and_is_counted_in_the_inventory(

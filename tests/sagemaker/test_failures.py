@@ -108,7 +108,8 @@ def test_a_quota_that_refuses_a_job_is_the_cause_of_its_end() -> None:
     end = failures.refusal(refused_by.value)
     assert isinstance(end, Failed)
     assert (str(end), end.cause) == (str(refused_by.value), Cause.QUOTA)
-    assert causes.of_old_reason("Failed", str(end)) is Cause.QUOTA
+    old = "Creating the training job did not work: a quota of the account is too small."
+    assert causes.of_old_reason("Failed", old) is Cause.QUOTA
     other = BackendError("AWS does not answer.")
     assert failures.refusal(other) is other
 
@@ -200,3 +201,14 @@ def test_what_is_missing_and_what_is_there_already_are_told_apart() -> None:
     assert not errors.is_missing(refused("ValidationException", "1 validation error detected"))
     assert errors.is_there_already(refused("ResourceInUse", "Training job names must be unique"))
     assert not errors.is_there_already(refused("ThrottlingException"))
+
+
+@pytest.mark.parametrize("given", ["", 'ExecuteUserScriptError: ErrorMessage "" Command python'])
+def test_a_failure_always_has_a_reason(given: str) -> None:
+    found = failures.failure({"FailureReason": given}, "")
+    assert str(found) == failures.NO_REASON
+
+
+def test_the_scripts_last_line_names_an_error_so_that_sagemaker_reports_it() -> None:
+    log = "1 s working\nFAILED (RuntimeError): There is only one class (cat).\n"
+    assert str(failures.failure({}, log)) == "There is only one class (cat)."

@@ -42,9 +42,17 @@ def created(aws: Emulator) -> Iterator[list[int]]:
 
 
 def killed(job: Job) -> None:
-    """Kills the job's watcher as the kernel would."""
+    """Kill the job's watcher as the kernel would."""
     os.kill(watching.worker_of(SAGEMAKER.refresh(job)).pid, signal.SIGKILL)
     until(lambda: not locks.is_locked(job.folder.lock), "the end of the watcher")
+
+
+def test_a_job_that_is_not_found_yet_is_waited_for(
+    aws: Emulator, created: list[int], small_model: Model
+) -> None:
+    with aws.settings(stale_seconds=2.0):
+        job = ended(SAGEMAKER.train(spec(small_model)))
+    assert job.state is State.COMPLETED, job.status.reason
 
 
 def test_fault_24_two_clicks_are_one_job(

@@ -69,7 +69,7 @@ def operations() -> dict[str, str]:
 
 
 def names_used(path: Path) -> Iterator[str]:
-    """Every method called or handed on, and every text: a paginator is named by one."""
+    """Yield every method called or handed on, and every text: a paginator is named by one."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Attribute):
             yield node.attr

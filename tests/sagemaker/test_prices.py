@@ -15,7 +15,7 @@ from core.jobs import store as jobs
 
 
 def listed(usd: str, use: str, attribute: str = "platoinstancetype") -> str:
-    """One entry of the Pricing API's answer, as text, the way it comes."""
+    """Return one entry of the Pricing API's answer, as text, the way it comes."""
     dimensions = {"b": {"unit": "Hrs", "pricePerUnit": {"USD": usd}}}
     return json.dumps(
         {
@@ -26,7 +26,8 @@ def listed(usd: str, use: str, attribute: str = "platoinstancetype") -> str:
 
 
 def client(answers: dict[str, list[str]]) -> Any:
-    """A Pricing client that gives these entries for these instance types and nothing for the others, one type at a time."""
+    """Return a Pricing client that gives these entries for these instance types and nothing for the
+    others, one type at a time."""
     made = boto3.client(
         "pricing", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
     )

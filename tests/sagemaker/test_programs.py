@@ -40,7 +40,7 @@ def sdk() -> str:
 
 
 def run(python: str, job: Job, title: str, folder: Path) -> str:
-    """What the program of this title says; it must end well."""
+    """Return what the program of this title says; it must end well."""
     (text,) = [program.text for program in SAGEMAKER.as_code(job) if program.title == title]
     (folder / "again.py").write_text(text)
     (folder / "quiet.yaml").write_text(QUIET)
@@ -67,7 +67,7 @@ def run(python: str, job: Job, title: str, folder: Path) -> str:
 
 
 def listed(aws: Emulator) -> dict[str, str]:
-    """The training jobs there are, with their states."""
+    """Return the training jobs there are, with their states."""
     pages = aws.client("sagemaker").get_paginator("list_training_jobs").paginate()
     return {
         entry["TrainingJobName"]: entry["TrainingJobStatus"]
@@ -77,7 +77,7 @@ def listed(aws: Emulator) -> dict[str, str]:
 
 
 def searched(model: Model) -> Job:
-    """A tuning job of two trials, as it was sent."""
+    """Return a tuning job of two trials, as it was sent."""
     space = {
         "lr": Range("float", 1e-3, 1e-1, log=True),
         "dropout": Range("choice", choices=("0", "0.3")),

@@ -10,13 +10,16 @@ import pytest
 from botocore.session import get_session
 from botocore.validate import ParamValidator
 
+from core.aws import instances
 from core.aws.account import Account
 from core.backends.sagemaker import job_request
+from core.backends.sagemaker.endpoints import hosting
 from core.backends.sagemaker.job_request import Inputs
 from core.backends.sagemaker.tuning import request as tuning_request
 from core.errors import UserError
-from core.jobs.specs import Resources, TrainingSpec, TuningSpec
+from core.jobs.specs import EndpointSpec, Resources, TrainingSpec, TuningSpec
 from core.training import metrics
+from core.training import script as scripts
 from core.tuning import space as spaces
 from core.tuning.space import Range
 
@@ -214,3 +217,101 @@ def test_the_baseline_can_only_be_made_once_for_its_name_follows_from_the_tuning
         1,
         {"epochs": "9"},
     )
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "encrypts_itself"),
+    [
+        ("ml.m5.xlarge", False),
+        ("ml.p3.2xlarge", False),
+        ("ml.g4dn.xlarge", True),
+        ("ml.g5.xlarge", True),
+        ("ml.m5d.large", True),
+        ("ml.p4d.24xlarge", True),
+    ],
+)
+def test_a_volume_key_goes_only_to_instances_without_disks_of_their_own(
+    instance_type: str, encrypts_itself: bool
+) -> None:
+    spec = training(resources=Resources(instance_type))
+    machines = job_request.training(spec, CLOSED, INPUTS)["ResourceConfig"]
+    assert ("VolumeKmsKeyId" in machines) is not encrypts_itself
+    served = EndpointSpec("Birds", "fm-training-1", resources=Resources(instance_type))
+    config = hosting.config_request(served, CLOSED)
+    assert ("KmsKeyId" in config) is not encrypts_itself
+
+
+@pytest.mark.parametrize(
+    ("server", "instance_type", "asked"),
+    [
+        ("ray", "ml.g5.xlarge", "al2-ami-sagemaker-inference-gpu-3-1"),
+        ("ray", "ml.m5.large", None),
+        ("pytorch", "ml.g5.xlarge", None),
+    ],
+)
+def test_the_ray_image_on_a_gpu_asks_for_a_host_with_its_driver(
+    server: str, instance_type: str, asked: str | None
+) -> None:
+    resources = Resources(instance_type, server=server)
+    spec = EndpointSpec("Birds", "fm-training-1", resources=resources)
+    request = hosting.config_request(spec, ACCOUNT)
+    check("CreateEndpointConfig", request)
+    assert request["ProductionVariants"][0].get("InferenceAmiVersion") == asked
+
+
+def test_a_serverless_endpoint_has_one_worker() -> None:
+    for resources, workers in (
+        (Resources(memory_mb=3072, concurrency=2), "1"),
+        (Resources("ml.m5.large"), None),
+    ):
+        spec = EndpointSpec("Birds", "fm-training-1", resources=resources)
+        request = hosting.model_request(spec, ACCOUNT, "s3://photos/m.tar.gz", batch=False)
+        told = request["PrimaryContainer"]["Environment"]
+        assert told.get("SAGEMAKER_MODEL_SERVER_WORKERS") == workers
+
+
+def test_a_search_names_every_hyperparameter_for_a_warm_start_needs_as_many() -> None:
+    numbers = set()
+    for spec in (tuning(), tuning(fixed={}), tuning(space=spaces.as_dict({"lr": SPACE["lr"]}))):
+        request = tuning_request.build(spec, ACCOUNT, INPUTS)
+        static = request["TrainingJobDefinition"]["StaticHyperParameters"]
+        searched = spaces.parse(spec.space)
+        assert not set(static) & set(searched)
+        assert {parameter.name for parameter in scripts.TABLE} <= {*static, *searched}
+        numbers.add(len(static) + len(searched))
+    assert len(numbers) == 1
+
+
+def test_a_baseline_that_still_runs_counts_among_those_at_the_same_time() -> None:
+    for parallel, beside, left in ((3, 0, 3), (3, 1, 2), (1, 1, 1)):
+        request = tuning_request.build(tuning(parallel=parallel), ACCOUNT, INPUTS, beside=beside)
+        limits = request["HyperParameterTuningJobConfig"]["ResourceLimits"]
+        assert limits["MaxParallelTrainingJobs"] == left
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "use", "words"),
+    [
+        ("ml.c5.large", "training", "doesn't offer ml.c5.large for training"),
+        ("ml.c5.large", "batch", "doesn't offer"),
+        ("ml.c7g.xlarge", "hosting", "ARM"),
+        ("ml.p3.2xlarge", "training", "CUDA"),
+        ("ml.unknown.large", "hosting", "doesn't offer"),
+    ],
+)
+def test_an_instance_type_that_cannot_work_is_refused_before_the_upload(
+    instance_type: str, use: instances.Use, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    with pytest.raises(UserError, match=words) as refusal:
+        instances.check(instance_type, use, own_image=False)
+    assert refusal.value.field == "instance_type"
+
+
+def test_an_instance_type_that_works_and_an_image_of_ones_own_pass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    instances.check("ml.m5.xlarge", "training", own_image=False)
+    instances.check("ml.c5.large", "hosting", own_image=False)
+    instances.check("ml.c7g.xlarge", "hosting", own_image=True)

@@ -78,7 +78,8 @@ def test_an_address_that_is_named_is_the_only_host(monkeypatch: pytest.MonkeyPat
 
 
 def _handshake(port: int, cookie_bytes: int, host: str = "", origin: str = "") -> str:
-    """The first line of the answer to the page's websocket, asked for with cookies as long as SageMaker's."""
+    """Return the first line of the answer to the page's websocket, asked for with cookies as long
+    as SageMaker's."""
     own = f"127.0.0.1:{port}"
     request = (
         f"GET /_stcore/stream HTTP/1.1\r\nHost: {host or own}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

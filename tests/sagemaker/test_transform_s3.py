@@ -83,7 +83,7 @@ def completed(job: Job) -> Job:
 
 
 def asked_for(aws: Emulator, job: Job) -> list[str]:
-    """The keys in the list that SageMaker was given."""
+    """Return the keys in the list that SageMaker was given."""
     key = f"fieldmark/transform/{job.id}/input.manifest"
     found = aws.client("s3").get_object(Bucket=accounts.load().bucket, Key=key)
     return [str(entry) for entry in json.load(found["Body"])[1:]]
@@ -116,7 +116,7 @@ def test_photos_of_plain_names_stay_where_they_are(
 
 
 def large(name: str) -> bytes:
-    """A photo of 12 MB."""
+    """Return a photo of 12 MB."""
     buffer = io.BytesIO()
     shapes.photo(name, seed=5).resize((2000, 2000)).save(buffer, "BMP")
     return buffer.getvalue()

@@ -63,7 +63,7 @@ def set_up(app: App, page: Any, bucket: str) -> None:
 
 
 def choose_species(app: App, page: Any, birds: Path) -> store.Version:
-    """Imports all of the photos, and makes a version of a few species."""
+    """Import all of the photos, and makes a version of a few species."""
     steps.visit(page, app.url, "datasets")
     steps.fill(page, "Folder", str(birds))
     steps.press(page, "Preview import")
@@ -89,7 +89,7 @@ def choose_species(app: App, page: Any, birds: Path) -> store.Version:
 
 
 def small(page: Any) -> None:
-    """Chooses the smallest network, at 64 pixels, and SageMaker."""
+    """Choose the smallest network, at 64 pixels, and SageMaker."""
     steps.choose(page, "Choose")
     steps.pick(page, "Architecture", re.compile("Another one"))
     steps.fill(page, "Its name, or several: lite0@320+lite2@300", "lite0@64")
@@ -98,7 +98,7 @@ def small(page: Any) -> None:
 
 
 def train(app: App, page: Any, version: store.Version) -> models.Model:
-    """Trains from the form, and sees the curves move."""
+    """Train from the form, and sees the curves move."""
     steps.visit(page, app.url, f"train?dataset={version.dataset_id}&version={version.id}")
     small(page)
     page.get_by_text("All hyperparameters").click()
@@ -198,7 +198,7 @@ def delete(app: App, page: Any, endpoint_id: str) -> None:
 
 
 def left(aws: Emulator, since: datetime) -> list[Any]:
-    """What stands or runs on the emulator and was made since then."""
+    """Return what stands or runs on the emulator and was made since then."""
     client, running = aws.client("sagemaker"), {"StatusEquals": "InProgress"}
     answers = [
         client.list_endpoints(CreationTimeAfter=since)["Endpoints"],

@@ -51,7 +51,7 @@ def said(job: Job, text: str, seconds: float = PATIENCE) -> None:
 
 
 def until_phase(job: Job, phase: str, seconds: float = PATIENCE) -> Job:
-    """The job once it says that it is in this phase."""
+    """Return the job once it says that it is in this phase."""
     watching.until(
         lambda: SAGEMAKER.refresh(job).status.progress.get("phase") == phase,
         f"{phase} of {job.id}",
@@ -61,7 +61,7 @@ def until_phase(job: Job, phase: str, seconds: float = PATIENCE) -> Job:
 
 
 def written(aws: Emulator, prefix: str) -> dict[str, Any]:
-    """What lies in the bucket below a prefix, and when each was written last."""
+    """Return what lies in the bucket below a prefix, and when each was written last."""
     found = aws.client("s3").list_objects_v2(
         Bucket=accounts.load().bucket, Prefix=f"fieldmark/{prefix}"
     )

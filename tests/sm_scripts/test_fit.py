@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from fieldmark_ml.figures import calibration, familiarity, scoring
 from fieldmark_ml.network import head as heads
-from fieldmark_ml.training import fit
+from fieldmark_ml.training import fit, logistic
 
 
 @pytest.fixture
@@ -35,10 +35,12 @@ def test_the_gradient_is_that_of_the_objective(
     blobs: tuple[torch.Tensor, torch.Tensor], smoothing: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     points, labels = blobs
-    monkeypatch.setattr(fit, "CHUNK", 50)
+    monkeypatch.setattr(logistic, "CHUNK", 50)
     head = made_head(points)
     start = 0.1 * torch.randn(21, 4)
-    regression = fit.LogisticRegression(head, fit.Examples(points, labels), 0.3, smoothing, start)
+    regression = logistic.LogisticRegression(
+        head, heads.Examples(points, labels), 0.3, smoothing, start
+    )
     weights = start.clone().requires_grad_()
     logits = ((points - head.mean) / head.deviation) @ weights[:-1] + weights[-1]
     objective = (
@@ -61,9 +63,9 @@ def test_lbfgs_reaches_the_minimum_of_scikit_learn(
     linear_model = pytest.importorskip("sklearn.linear_model")
     points, labels = blobs
     head = made_head(points)
-    examples = fit.Examples(points, labels)
+    examples = heads.Examples(points, labels)
     result = fit.fit_lbfgs(
-        head, examples, fit.Examples(points[:0], labels[:0]), weight_decay, 0.0, 500, fit.Hooks()
+        head, examples, heads.Examples(points[:0], labels[:0]), weight_decay, 0.0, 500, fit.Hooks()
     )
     head.load_state_dict(result.state, strict=False)
     ours = torch.softmax(heads.logits_of(head, points), 1).numpy()

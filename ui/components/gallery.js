@@ -72,6 +72,29 @@ const fill = (wall, nodes) => {
   })
 }
 
+const SIDE = "fieldmark.photo_side"
+const [SMALLEST, LARGEST] = [90, 330]
+
+const keptSide = () => {
+  const side = Number(window.localStorage.getItem(SIDE))
+  return side >= SMALLEST && side <= LARGEST ? side : 0
+}
+
+// How large the photos are is a person's own choice: the browser keeps it.
+const slider = (wall, side) => {
+  const label = element("label", "size", "Size")
+  const input = document.createElement("input")
+  Object.assign(input, { type: "range", min: SMALLEST, max: LARGEST, step: 10 })
+  input.value = keptSide() || side
+  input.setAttribute("aria-label", "Size of the photos")
+  input.oninput = () => {
+    wall.style.setProperty("--side", input.value + "px")
+    window.localStorage.setItem(SIDE, input.value)
+  }
+  label.append(input)
+  return label
+}
+
 const AFTER_DIALOG = 150
 const states = new WeakMap()
 
@@ -82,12 +105,18 @@ export default function ({ data, parentElement, setTriggerValue, setStateValue }
     parentElement.append(element("div", "bar"), wall)
   }
   const bar = parentElement.querySelector(".bar")
-  wall.style.setProperty("--side", data.side + "px")
+  wall.style.setProperty("--side", (data.resizable && keptSide() || data.side) + "px")
   wall.classList.toggle("long", data.selectable)
-  wall.classList.toggle("bare", data.bare)
   const state = states.get(parentElement) || { chosen: new Set(), anchor: null, timer: null }
   states.set(parentElement, state)
-  bar.hidden = !data.selectable
+  bar.hidden = !data.selectable && !data.resizable
+  bar.replaceChildren()
+  if (data.caption) bar.append(element("span", "caption", data.caption))
+  if (state.page !== undefined && state.page !== data.page &&
+      parentElement.host && parentElement.host.getBoundingClientRect().top < 0) {
+    parentElement.host.scrollIntoView({ block: "start" })
+  }
+  state.page = data.page
   state.send = setTriggerValue
   const open = (id) => {
     state.opened = id
@@ -133,6 +162,8 @@ export default function ({ data, parentElement, setTriggerValue, setStateValue }
     return next
   }
   wall.onkeydown = step
+  const sized = data.resizable ? [slider(wall, data.side)] : []
+  bar.append(...sized)
   if (!data.selectable) return end
 
   // What Python says counts, except for what was clicked since and is still on its way there.
@@ -142,7 +173,8 @@ export default function ({ data, parentElement, setTriggerValue, setStateValue }
   const none = element("button", "none", "Clear")
   const keys = "Click, Shift-click for a range, arrow keys and space, Ctrl+A, Esc"
   const hint = element("span", "hint", keys)
-  bar.replaceChildren(count, all, none, hint)
+  const caption = [...bar.querySelectorAll(".caption")]
+  bar.replaceChildren(...caption, count, all, none, hint, ...sized)
   const show = () => {
     tiles.forEach((button) => {
       button.setAttribute("aria-pressed", String(state.chosen.has(button.dataset.id)))

@@ -1,7 +1,6 @@
-"""A wall of thumbnails that can be clicked, or selected: a small component, since core Streamlit
-has none.
+"""A wall of thumbnails to click or to select: a component, because core Streamlit has none.
 
-Names and captions are set as text, never as HTML, so a class called `<script>` is just a name.
+Names and captions are set as text, never as HTML, so a class called `<script>` is only a name.
 """
 
 from __future__ import annotations
@@ -37,39 +36,50 @@ class Photo:
 
 @dataclass(frozen=True)
 class Picked:
-    """What a person did on a wall that can be selected from: `opened` is the photo just opened
-    ('' where none), `selected` all chosen."""
+    """What a person did on a wall that can be selected from: the photo just opened ('' when none)
+    and all selected photos."""
 
     opened: str
     selected: tuple[str, ...]
 
 
-def gallery(photos: Sequence[Photo], *, key: str, side: int = 168) -> str:
-    """Draws the photos; returns the id of the one just clicked (or opened with Enter), else the
+@dataclass(frozen=True)
+class Bar:
+    """The line above a wall: `caption` at its left, a slider for the size of the photos at its
+    right. The browser keeps the size for all walls that have a slider.
+
+    `page` names the part of a longer list; when it changes, the wall scrolls to its top.
+    """
+
+    caption: str = ""
+    page: str = ""
+
+
+def gallery(photos: Sequence[Photo], *, key: str, side: int = 168, bar: Bar | None = None) -> str:
+    """Draw the photos; return the id of the one just clicked (or opened with Enter), else the
     empty string."""
-    data = {"photos": [asdict(photo) for photo in photos], "side": side, "selectable": False}
-    return str(
-        _WALL(data=data, key=key, on_opened_change=_nothing, on_selected_change=_nothing).opened
-        or ""
+    result = _WALL(
+        data={**_data(photos, side, bar), "selectable": False},
+        key=key,
+        on_opened_change=_ignore,
+        on_selected_change=_ignore,
     )
+    return str(result.opened or "")
 
 
-def select(photos: Sequence[Photo], *, key: str, side: int = 168) -> Picked:
-    """As `gallery`, but a click selects; the choice stays while the person turns pages, until
-    `clear`."""
-    chosen = selected(key)
-    data = {
-        "photos": [asdict(photo) for photo in photos],
-        "side": side,
-        "selectable": True,
-        "selected": list(chosen),
-    }
-    result = _WALL(data=data, key=key, on_opened_change=_nothing, on_selected_change=_nothing)
+def select(photos: Sequence[Photo], *, key: str, side: int = 168, bar: Bar | None = None) -> Picked:
+    """Draw as `gallery`, but a click selects; the selection is kept over pages until `clear`."""
+    result = _WALL(
+        data={**_data(photos, side, bar), "selectable": True, "selected": list(selected(key))},
+        key=key,
+        on_opened_change=_ignore,
+        on_selected_change=_ignore,
+    )
     return Picked(str(result.opened or ""), tuple(result.selected or ()))
 
 
 def selected(key: str) -> tuple[str, ...]:
-    """What is selected on the wall with this key, known before it is drawn."""
+    """Return what is selected on the wall with this key, also before it is drawn."""
     state = st.session_state.get(key)
     if state:
         return tuple(state.get("selected") or ())
@@ -77,10 +87,20 @@ def selected(key: str) -> tuple[str, ...]:
 
 
 def clear(key: str) -> None:
-    """Selects nothing any more; to be called before the wall is drawn, as a button's callback
-    is."""
+    """Clear the selection; to be called before the wall is drawn, as a button's callback is."""
     if key in st.session_state:
         st.session_state[key]["selected"] = []
 
 
-def _nothing() -> None: ...
+def _data(photos: Sequence[Photo], side: int, bar: Bar | None) -> dict[str, object]:
+    shown = bar or Bar()
+    return {
+        "photos": [asdict(photo) for photo in photos],
+        "side": side,
+        "resizable": bar is not None,
+        "caption": shown.caption,
+        "page": shown.page,
+    }
+
+
+def _ignore() -> None: ...

@@ -1,1 +1,1 @@
-"""The Datasets page: import, browse, mend, split, export."""
+"""The Datasets page: browse, edit, split, export."""

@@ -1,4 +1,4 @@
-"""The draft on its page: what was changed so far, undo, and the making of the next version."""
+"""The draft of the next version: its edits, undo, discard and the button that makes the version."""
 
 from __future__ import annotations
 
@@ -17,57 +17,67 @@ SHOWN_STEPS = 20
 
 
 def bar(version: Version) -> None:
-    """What waits to become the next version, where something does."""
+    """Draw the draft when it has edits."""
     with messages.report_errors():
         made = drafts.steps(version)
         if not made:
             return
         place = f"{version.dataset_id}_{version.id}"
-        with st.container(border=True, key="ds_draft"):
+        with st.container(
+            horizontal=True, vertical_alignment="center", gap="small", key="ds_draft"
+        ):
+            summary = f"{edits.summary(made)}{_new_classes(version, made)}"
             st.markdown(
-                f":material/edit_note: **Draft of the next version**: {edits.summary(made)}. "
-                f"{version.id} itself does not change."
+                f":material/edit_note: **Draft**: {summary}",
+                help=f"The next version. {version.id} itself does not change.",
+                width="stretch",
             )
-            _new_classes(version, made)
-            note, undo, drop, finish = st.columns([5, 1, 1, 2], vertical_alignment="bottom")
-            words = note.text_input(
+            note = st.text_input(
                 "Note",
                 key=f"ds_draft_note_{place}",
-                placeholder="What was mended, and why",
+                placeholder="What changed, and why",
                 max_chars=4 * settings.MAX_NAME_LENGTH,
+                label_visibility="collapsed",
+                width=190,
             )
-            undo.button(
+            _steps(made)
+            st.button(
                 "Undo",
                 key=f"ds_draft_undo_{place}",
                 icon=":material/undo:",
                 on_click=_undo,
                 args=(version,),
-                help="Takes the last step back.",
+                help="Undo the last edit.",
             )
-            with drop.popover("Drop", help="Throws the whole draft away.", key=f"ds_drop_{place}"):
-                name = f"{removal.shortened(store.dataset(version.dataset_id).name)} {version.id}"
-                st.button(
-                    f"Throw away the draft of {plain(name)}: {edits.summary(made)}",
-                    key=f"ds_draft_drop_{place}",
-                    on_click=_discard,
-                    args=(version,),
-                )
-            if finish.button(
+            _drop(version, made, place)
+            if st.button(
                 "Make the version",
                 type="primary",
                 key=f"ds_draft_make_{place}",
                 icon=":material/new_label:",
-                width="stretch",
             ):
-                _finish(version, words)
-            _steps(made)
+                _finish(version, note)
 
 
-def _new_classes(version: Version, made: list[edits.Step]) -> None:
-    """A class that nobody meant is seen here, before it is in a version."""
-    if new := edits.new_classes(version, edits.labels_of(made)):
-        words = count(len(new), "new class", "new classes")
-        st.markdown(f":material/new_label: **{words}**: {', '.join(map(plain, new))}")
+def _drop(version: Version, made: list[edits.Step], place: str) -> None:
+    """Draw the button that discards the draft, which names what it discards."""
+    with st.popover("Discard", help="Discard the whole draft.", key=f"ds_drop_{place}"):
+        name = f"{removal.shortened(store.dataset(version.dataset_id).name)} {version.id}"
+        st.button(
+            f"Discard the draft of {plain(name)}: {edits.summary(made)}",
+            key=f"ds_draft_drop_{place}",
+            on_click=_discard,
+            args=(version,),
+        )
+
+
+def _new_classes(version: Version, made: list[edits.Step]) -> str:
+    """Return the classes that the draft creates, so that nobody creates one by accident."""
+    new = edits.new_classes(version, edits.labels_of(made))
+    if not new:
+        return ""
+    number = count(len(new), "new class", "new classes")
+    return f", **{number}**: {', '.join(map(plain, new))}"
 
 
 def _finish(version: Version, words: str) -> None:
@@ -94,11 +104,11 @@ def _discard(version: Version) -> None:
 
 
 def _steps(made: list[edits.Step]) -> None:
-    with st.expander(f"{count(len(made), 'step')}"):
+    with st.popover(count(len(made), "edit"), key="ds_draft_steps"):
         for step in made[::-1][:SHOWN_STEPS]:
             st.markdown(_said(step))
         if len(made) > SHOWN_STEPS:
-            st.caption(f"and {len(made) - SHOWN_STEPS} before these")
+            st.caption(f"and {len(made) - SHOWN_STEPS} earlier edits")
 
 
 def _said(step: edits.Step) -> str:

@@ -19,7 +19,7 @@ from core.jobs.specs import TrainingSpec
 from core.jobs.status.asked import training_spec
 from ui import choices, links, messages, paging
 from ui.datasets import links as dataset_links
-from ui.datasets import selection
+from ui.datasets.photos import selection
 from ui.shared import submit
 from ui.text import plain
 

@@ -1,5 +1,4 @@
-"""Starting a look through a dataset version, its progress, and what to say where there is none
-yet."""
+"""The inspection of a dataset version: the button that starts it, and its progress."""
 
 from __future__ import annotations
 
@@ -18,14 +17,14 @@ from core.jobs.status.progress import InspectionProgress
 from ui import messages
 from ui.datasets import links as dataset_links
 from ui.shared import job_state, live, submit
-from ui.text import count, left, plain
+from ui.text import left, plain
 
 LIVE_SECONDS = 0.7
 
 
 def current(dataset: Dataset, version: Version) -> Inspection | None:
-    """The inspection to show for this version, with what there is to say about it; None where
-    the person has to start one."""
+    """Return the newest inspection of this version or its nearest ancestor; draw its progress or
+    age. Returns None, with an invitation drawn, when there is none."""
     found = inspection.nearest(version)
     running = _job(version, finished=False)
     if running:
@@ -35,15 +34,15 @@ def current(dataset: Dataset, version: Version) -> Inspection | None:
     elif found.version.id != version.id:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(
-                f"Found in {found.version.id}; what was changed since is left out.", width="content"
+                f"Inspection of {found.version.id}. Photos changed since are left out.",
+                width="content",
             )
             button(dataset, version, f"Inspect {version.id} itself")
     return found
 
 
 def follow(job_id: str) -> None:
-    """A link to an inspect job leads to what it found, or is still finding; one to an export to
-    its view."""
+    """Go to the view of an inspect or export job that the address names."""
     with messages.report_errors():
         job = jobs.read(job_id)
         if job.kind == ExportSpec.kind:
@@ -61,7 +60,7 @@ def button(
     kind: Any = "secondary",
     maps: tuple[str, ...] = ("pca",),
 ) -> None:
-    """Starts an inspection; a double click starts one."""
+    """Draw the button that starts an inspection; a double click starts one."""
     named = "_".join(maps)
     submit.button(
         label,
@@ -80,20 +79,19 @@ def button(
 def _invite(dataset: Dataset, version: Version) -> None:
     with st.container(border=True, key="ds_inspect_invite"):
         st.markdown(
-            f"**Nobody has looked through {version.id} yet.** An inspection looks for wrong "
-            "labels, copies and leaks, outliers, and blurred, dark or odd-sized photos, and draws "
-            "the map. Each photo goes through the network once; what it makes of the photo is "
-            "kept, so training is quicker afterwards."
+            f"**{version.id} has not been inspected yet.** An inspection looks for wrong labels, "
+            "copies and leaks, outliers, and blurred, dark or odd-sized photos, and draws the map. "
+            "The features are cached, so training afterwards is faster."
         )
         last = _job(version, finished=True)
         if last and last.state is jobs.State.FAILED:
             st.error(plain(last.status.reason), icon=":material/error:")
         button(dataset, version, "Inspect this version", kind="primary")
-        st.caption("It runs on this workstation, and goes on when this page or the app is closed.")
+        st.caption("Runs on this machine. It keeps running if you close this page or the app.")
 
 
 def _job(version: Version, *, finished: bool) -> jobs.Job | None:
-    """The newest inspection job of this version, running or ended."""
+    """Return the newest inspection job of this version if it has ended, or if it is running."""
     for job in jobs.readable("inspect"):
         if (job.spec.get("dataset_id"), job.spec.get("version_id")) == (
             version.dataset_id,
@@ -107,11 +105,9 @@ def _job(version: Version, *, finished: bool) -> jobs.Job | None:
 
 
 def _progress(job: jobs.Job) -> None:
-    told = InspectionProgress.from_json(job.status.progress)
-    words = f"Inspecting. {plain(job_state.phase(job))}"
-    if told.total > 1:
-        words += f": {told.done:,} of {count(told.total, 'photo')}{left(told.eta_seconds)}"
+    progress = InspectionProgress.from_json(job.status.progress)
+    words = f"Inspecting: {plain(job_state.phase(job))}{left(progress.eta_seconds)}"
     with st.container(horizontal=True, vertical_alignment="center"):
-        live.bar(told.done, told.total, words)
+        live.bar(progress.share, 1, words)
         job_state.stop_button(job)
     job_state.notes(job)

@@ -14,7 +14,7 @@ from core.datasets.inspection.store import GROUPED, KINDS, Inspection
 from core.datasets.store import Dataset, Version
 from ui import choices, links, paging
 from ui.datasets import inspection as inspecting
-from ui.datasets import selection
+from ui.datasets.photos import selection
 from ui.text import count, duration, plain
 
 PAGE_SIZE = 24

@@ -1,4 +1,4 @@
-"""Ways to a view of a dataset version, from anywhere on its page."""
+"""Links to the views of a dataset version."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ui import links
 VIEW = "ds_view"
 # The photo whose own page is shown; `photo` is the one that the viewer shows.
 PAGE = "photo_page"
-# What a person had chosen on the page; kept while a photo's own page is open, for widgets that are
-# not drawn are forgotten.
+# Choices on the page that are kept while a photo's own page is open: Streamlit forgets widgets that
+# are not drawn.
 KEPT = (
     "ds_view",
     "ds_class",
@@ -31,23 +31,25 @@ _NEXT = "ds_next_values"
 _BACK = "ds_back"
 
 
-def to(dataset_id: str, version_id: str, view: str) -> None:
-    """Goes to a view of a version; nothing after this call runs. A bound widget's parameter
-    can't be set, so its value is, next."""
-    st.session_state[_NEXT] = {VIEW: view}
+def to(dataset_id: str, version_id: str, view: str, **values: str | int) -> None:
+    """Go to a view of a version; nothing after this call runs.
+
+    `values` are those of widgets on that view, by key. A parameter that is bound to a widget can't
+    be set, so `arrive` sets the widget's value.
+    """
+    st.session_state[_NEXT] = {VIEW: view, **values}
     links.to("datasets", dataset=dataset_id, version=version_id)
 
 
 def arrive() -> None:
-    """Takes up the choices that `to` or `back` asked for; to be called before anything that can
-    be chosen is drawn."""
+    """Set the choices of `to` or `back`; must be called before their widgets are drawn."""
     for name, value in st.session_state.pop(_NEXT, {}).items():
         st.session_state[name] = value
 
 
 def open_photo(dataset_id: str, version_id: str, path: str) -> None:
-    """Goes to a photo's own page; nothing after this call runs. What was chosen is kept for the
-    way back."""
+    """Go to a photo's own page; nothing after this call runs. The choices on this page are kept for
+    the way back."""
     values = {
         str(name): value
         for name, value in st.session_state.items()
@@ -63,7 +65,7 @@ def open_photo(dataset_id: str, version_id: str, path: str) -> None:
 
 
 def back(dataset: Dataset, version: Version) -> None:
-    """The way back from a photo's page to where it was opened, or to the dataset's photos."""
+    """Draw the button that leads from a photo's page back to where it was opened."""
     if st.button("Back", key="ds_photo_back", icon=":material/arrow_back:", type="tertiary"):
         values, free = st.session_state.pop(_BACK, ({}, {}))
         st.session_state[_NEXT] = values

@@ -23,7 +23,7 @@ from ui import choices, links, paging
 from ui.components import map as map_chart
 from ui.components.map import SIZE, Points
 from ui.datasets import inspection as inspecting
-from ui.datasets import photo_viewer, selection
+from ui.datasets.photos import photo_viewer, selection
 from ui.models import list as model_list
 from ui.shared import charts, thumbnails, viewer
 from ui.shared.photo_wall import predictions_of

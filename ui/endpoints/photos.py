@@ -7,6 +7,7 @@ from functools import partial
 
 import streamlit as st
 
+from core import first_run
 from core.backends import Endpoint, EndpointState, ask
 from ui import choices
 from ui.endpoints import answer_dialog, sources
@@ -31,6 +32,8 @@ def show(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> None:
     photos = endpoint_answers.apart(wall.photos)
     compared = [endpoint, *_chosen_other(endpoint, endpoints)]
     answers = {one.id: _fetch_answers(one, photos) for one in compared}
+    if any(answers.values()):
+        first_run.mark(first_run.ASKED)
     buttons = partial(_buttons, wall, answers)
     endpoint_answers.show(compared, photos, answers, buttons, answer_dialog.open_photo)
 

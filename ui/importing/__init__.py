@@ -1,1 +1,1 @@
-"""The ways in: a form for each, what a look into a source found, and an import as it goes on."""
+"""Importing photos: the form, the preview, progress, and failed imports."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.jobs import store as jobs
-from ui import messages
+from ui import messages, removal
 from ui.text import age, count, plain
 
 MOST_LISTED = 20
@@ -48,6 +48,8 @@ def _line(job: jobs.Job) -> None:
 
 def _dismiss(failed: Sequence[jobs.Job]) -> None:
     with messages.report_errors():
+        group = ""
         for job in failed:
-            jobs.delete(job.id)
+            group = jobs.move_to_bin(job.id, group)
+        removal.tell(count(len(failed), "failed import"), group)
         st.rerun()

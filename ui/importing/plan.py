@@ -24,7 +24,7 @@ from core.jobs.run_folder import RunFolder
 from core.jobs.specs import ImportSpec, PlanSpec
 from core.jobs.status.asked import plan_spec
 from core.jobs.status.progress import PlanProgress
-from ui import choices, links, messages
+from ui import choices, links, messages, removal
 from ui.importing import plan_tables
 from ui.importing import progress as import_progress
 from ui.shared import submit
@@ -86,7 +86,7 @@ def _waiting(job: jobs.Job) -> None:
             "A preview is deleted automatically after a week.",
         ):
             with messages.report_errors():
-                jobs.delete(job.id)
+                removal.tell(f"the preview of {job.name}", jobs.move_to_bin(job.id))
                 st.rerun()
 
 

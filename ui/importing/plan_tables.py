@@ -133,8 +133,8 @@ def _table(job_id: str, decided: Decisions, use: TableUse, decide: Decide) -> No
 
 def _switched(use: TableUse, is_used: bool) -> TableUse:
     if is_used:
-        return replace(use, is_used=True, why="selected in the preview")
-    return replace(use, is_used=False, why="deselected in the preview")
+        return replace(use, is_used=True, why="was selected in the preview")
+    return replace(use, is_used=False, why="it was deselected in the preview")
 
 
 def _columns(job_id: str, decided: Decisions, use: TableUse, decide: Decide) -> None:
@@ -147,7 +147,9 @@ def _columns(job_id: str, decided: Decisions, use: TableUse, decide: Decide) -> 
         changed = dict(use.roles)
         for row, edit in edits.items():
             changed[names[row]] = role_of.get(str(edit.get("role")), changed[names[row]])
-        decide(_with_use(decided, replace(use, roles=changed, why="columns set in the preview")))
+        decide(
+            _with_use(decided, replace(use, roles=changed, why="has columns set in the preview"))
+        )
 
     _editor(
         table,

@@ -14,6 +14,7 @@ from core.jobs import store as jobs
 from core.jobs.specs import ImportSpec
 from core.jobs.status.progress import ImportingProgress
 from ui import links, messages
+from ui.notices import answers
 from ui.shared import job_state, live, submit
 from ui.text import count, duration, plain
 
@@ -73,7 +74,7 @@ def _open_dataset(job: jobs.Job) -> None:
     photos = ""
     if reported.imported:
         photos = f"{count(reported.imported, 'photo')} into "
-    st.toast(f"Imported {photos}{plain(job.name)}.", icon=":material/check:")
+    answers.tell(f"Imported {photos}{job.name}.")
     links.to("datasets", dataset=reported.dataset_id, version=reported.version_id)
 
 

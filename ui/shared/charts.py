@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import pandas as pd
@@ -21,6 +22,7 @@ SPLIT_COLOURS = {
 }
 PALETTE = ["#2C8A69", "#C4552D", "#4A86B8", "#B58A10", "#8465A8", "#4F9A9B", "#B8505C", "#8A8F82"]
 MARKED_POINTS = 30
+EPOCH_TICKS = 10
 RIGHT, WRONG, OTHER = "#2C8A69", "#C4552D", "#9AA89F"
 # Plotly would take classes called 001 and 1 for numbers, and so for one.
 BY_NAME = {"type": "category", "autorange": "reversed", "automargin": True}
@@ -93,31 +95,23 @@ def curves(
         height=HEIGHT,
         margin={"l": 50, "r": 10, "t": 40, "b": 40},
         legend={"orientation": "h", "y": 1.12, "x": 1, "xanchor": "right"},
-        xaxis_title="epoch",
+        xaxis=epoch_axis([row["epoch"] for row in rows]),
         hovermode="x unified",
         uirevision=key,
     )
     st.plotly_chart(figure, key=key, config=CONFIG, alt=f"{title} by epoch, train and validation")
 
 
-def class_balance(table: pd.DataFrame, *, key: str) -> None:
-    """Photos per class, stacked by split; `table` has `class` and a column per split."""
-    figure, names = go.Figure(), [chart_text(str(name)) for name in table["class"]]
-    for split in ("train", "validation", "test", "unused"):
-        if table[split].sum():
-            colour = SPLIT_COLOURS[split]
-            figure.add_bar(
-                y=names, x=table[split], name=split, orientation="h", marker_color=colour
-            )
-    figure.update_layout(
-        barmode="stack",
-        height=max(220, 60 + 24 * len(table)),
-        margin={"l": 10, "r": 10, "t": 36, "b": 40},
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
-        xaxis_title="photos",
-        yaxis=BY_NAME,
-    )
-    st.plotly_chart(figure, key=key, config=CONFIG, alt="Photos per class, stacked by split")
+def epoch_axis(epochs: Sequence[float]) -> dict[str, object]:
+    """A Plotly axis of whole epochs, also around a single one."""
+    first, last = min(epochs, default=0), max(epochs, default=1)
+    return {
+        "title": "epoch",
+        "tickformat": "d",
+        "tick0": 0,
+        "dtick": max(1, math.ceil((last - first) / EPOCH_TICKS)),
+        "range": [first - 0.5, last + 0.5],
+    }
 
 
 def predicted_classes(table: pd.DataFrame, *, key: str) -> None:

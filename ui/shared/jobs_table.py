@@ -30,7 +30,7 @@ PAGES = {
     "load": "deploy",
 }
 # Where a job's kind is not the word for what it does.
-NOUNS = {"plan": "look into photos", "inspect": "inspection", "load": "load test"}
+NOUNS = {"plan": "import preview", "inspect": "inspection", "load": "load test"}
 
 
 def show(jobs: Sequence[Job | Unreadable], *, key: str, empty: str) -> None:

@@ -11,9 +11,18 @@ import streamlit as st
 
 from core import backends
 from core.jobs import store as jobs
-from core.jobs.store import Job
+from core.jobs.store import Job, State
+from ui.notices import title
+from ui.text import plain
 
 P = ParamSpec("P")
+_ENDED = "live.ended"
+END_WORDS = {State.COMPLETED: "Done"}
+END_ICONS = {
+    State.COMPLETED: ":material/check_circle:",
+    State.FAILED: ":material/error:",
+    State.STOPPED: ":material/stop_circle:",
+}
 
 
 def redrawn(draw: Callable[P, None], seconds: float, *, running: bool) -> Callable[P, None]:
@@ -34,10 +43,21 @@ def job(draw: Callable[[Job], None], of: Job, seconds: float) -> None:
         known = jobs.read(of.id)
         now = backends.of(known).refresh(known)
         if now.state.is_finished and not was_finished:
+            st.session_state[_ENDED] = now.id
             st.rerun()
         draw(now)
 
     redrawn(look, seconds, running=not was_finished)()
+
+
+def announce_end(of: Job) -> None:
+    """A toast and the title of the tab, once, if the job has ended while its page was open."""
+    if st.session_state.get(_ENDED) != of.id:
+        return
+    del st.session_state[_ENDED]
+    said = END_WORDS.get(of.state, str(of.state))
+    title.show(f"{said}: {of.name}")
+    st.toast(f"{said}: {plain(of.name)}", icon=END_ICONS.get(of.state), duration="long")
 
 
 def bar(done: float, total: float, words: str) -> None:

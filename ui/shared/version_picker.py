@@ -40,9 +40,10 @@ def dataset(
     wanted: str = "",
     start: str = "",
     parameter: str = "",
+    label_visibility: str = "visible",
     on: Any = st,
 ) -> str | None:
-    """The id of one of the datasets: see choices.thing."""
+    """Return the id of the chosen dataset: see choices.thing."""
     return choices.thing(
         title,
         list(datasets),
@@ -54,6 +55,7 @@ def dataset(
         start=start,
         parameter=parameter,
         always=True,
+        label_visibility=label_visibility,
         on=on,
     )
 
@@ -81,10 +83,11 @@ def version(
     wanted: str = "",
     start: str = "",
     parameter: str = "",
+    label_visibility: str = "visible",
     on: Any = st,
 ) -> store.Version | None:
-    """One of the dataset's versions, the newest first: see choices.thing. None where none can be
-    read, which is said."""
+    """Return the chosen version of the dataset, the newest first: see choices.thing. Returns None,
+    with an error drawn, when no version can be read."""
     found = {
         item.id: item for item in store.versions(dataset_id) if isinstance(item, store.Version)
     }
@@ -100,6 +103,7 @@ def version(
         wanted=wanted,
         start=start,
         parameter=parameter,
+        label_visibility=label_visibility,
         on=on,
     )
     if chosen:

@@ -1,1 +1,1 @@
-"""What stands around every page: who may enter, the navigation, the sidebar, files by address."""
+"""What surrounds every page: the login, the navigation, the sidebar, the HTTP routes, help."""

@@ -1,7 +1,7 @@
-"""The one door of the app: every page, websocket, route, upload and media file passes it.
+"""The check of every request: pages, websocket, routes, uploads and media files.
 
-It asks for a host name that is known, an origin that is the app's own, a login file that can be
-read and, but for what the sign-in page itself is made of, a visitor who is signed in.
+A request needs a known host name, the app's own origin, a login file that can be read and, except
+for the parts of the sign-in page, a visitor who is signed in.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from core import hosts, settings
 from ui.shell import login
 from ui.shell.login import Login
 
-# What is drawn before anybody has signed in; pages ask for themselves (ui/guard.py).
+# Served before a visitor has signed in. Pages check the login themselves (ui/guard.py).
 OPEN_PREFIXES = ("/static/",)
 PAGES = {f"/{page.stem}" for page in (settings.PROJECT / "pages").glob("*.py")}
 OPEN_PATHS = {
@@ -33,19 +33,19 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 ANY_INTERFACE = ("0.0.0.0", "::", "")
 
 WRONG_HOST = (
-    "Fieldmark doesn't answer under this name. If the name in the address is meant to lead here, "
-    f"put it into {hosts.ENV_HOSTS} and start the app again."
+    "Fieldmark doesn't answer to this host name. If the name is right, add it to "
+    f"{hosts.ENV_HOSTS} and restart the app."
 )
-WRONG_ORIGIN = "This comes from another site's page, which may not use Fieldmark."
-SIGN_IN = "Sign in to Fieldmark first, then open this address again."
+WRONG_ORIGIN = "This request comes from another site, which may not use Fieldmark."
+SIGN_IN = "Sign in to Fieldmark, then open this address again."
 SHUT = (Path(__file__).parent / "shut.html").read_text(encoding="utf-8")
 
-# A page shows and asks nothing of other hosts, whatever a name or note in it says.
+# A page loads nothing from other hosts, whatever a name or note in it contains.
 PAGE_POLICY = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; connect-src 'self' ws: wss: "
     "data: blob:; object-src 'none'; base-uri 'self'; form-action 'self'"
 )
-# A file is looked at or kept, never run, and no other site's page can take it in.
+# A file is displayed or saved, never run, and other sites can't embed it.
 FILE_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
 HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
 PAGE_HEADERS = {**HEADERS, "Content-Security-Policy": PAGE_POLICY}
@@ -57,7 +57,7 @@ FILE_HEADERS = {
 
 
 class Gate:
-    """ASGI middleware around everything that the app serves."""
+    """ASGI middleware that checks every request and adds security headers to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -79,7 +79,7 @@ class Gate:
             await self.app(scope, receive, _with_headers(send, _is_open(scope["path"])))
 
     def _login(self) -> Login:
-        """The login; one that was there and is gone shuts the app, if only while it is edited."""
+        """Return the login. If it is removed while the app runs, the app refuses all requests."""
         found = login.current()
         if self._was_required and not found.is_required:
             return Login(True, login.REMOVED)
@@ -87,7 +87,7 @@ class Gate:
         return found
 
     def _while_unchanged(self, receive: Receive) -> Receive:
-        """The visitor's messages until the login changes; the browser then has to come anew."""
+        """Return `receive`, which disconnects the browser when the login changes."""
         before = self._login()
 
         async def receiving() -> Message:
@@ -100,7 +100,7 @@ class Gate:
 
 
 def refuse(connection: HTTPConnection, found: Login) -> Response | None:
-    """Return the answer to a request that isn't let in, or None."""
+    """Return the response that refuses a request, or None if it is allowed."""
     if not _is_known_host(connection.headers.getlist("host")):
         return PlainTextResponse(WRONG_HOST, 403, HEADERS)
     is_reading = connection.scope.get("method", "") in SAFE_METHODS
@@ -119,7 +119,7 @@ def refuse(connection: HTTPConnection, found: Login) -> Response | None:
 def _is_open(path: str) -> bool:
     base = str(config.get_option("server.baseUrlPath") or "").strip("/")
     inside = path.removeprefix(f"/{base}") if base else path
-    # A page asks below its own address first, where Streamlit has nothing and says so.
+    # Streamlit's browser code tries its own paths below a page first, which answer 404.
     below = next((page for page in PAGES if inside.startswith(f"{page}/")), "")
     inside = inside.removeprefix(below) or "/"
     return f"/{inside.strip('/')}" in OPEN_PATHS or inside.startswith(OPEN_PREFIXES)
@@ -131,7 +131,7 @@ def _is_known_host(named: list[str]) -> bool:
 
 
 def _hosts() -> set[str]:
-    """The names besides this machine's own: in the variable, in Streamlit's settings, the login."""
+    """Return the allowed host names from the variable, Streamlit's settings and the login."""
     address = str(config.get_option("server.address") or "")
     names = {*hosts.configured(hosts.ENV_HOSTS), *config.get_option("server.allowedHosts")}
     names |= {urlsplit(origin).hostname or "" for origin in _origins()}
@@ -141,7 +141,7 @@ def _hosts() -> set[str]:
 
 
 def _origins() -> set[str]:
-    """The sites whose pages may use the app: what Streamlit allows, and where the login leads."""
+    """Return the origins that may use the app: those that Streamlit allows, and the login's."""
     allowed = {str(site).strip().lower() for site in config.get_option("server.corsAllowedOrigins")}
     found = login.current()
     if found.is_required and not found.problem:

@@ -1,6 +1,6 @@
-"""Who may see the app: the login in Streamlit's secrets files, and whether a visitor is signed in.
+"""The login in Streamlit's secrets files, and whether a visitor is signed in.
 
-A login that can't be read shuts everything: the file is there because somebody wanted it asked for.
+If a login is configured and can't be read, the app refuses all requests.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class Login:
-    """What the secrets files say; `problem` is why they can't be used, without a word of them."""
+    """The login that is configured; `problem` says why it can't be used, without secrets."""
 
     is_required: bool = False
     problem: str = ""
     providers: tuple[str, ...] = ()
 
 
-# What was wrong when the app started, where Streamlit could not have started with it.
+# The problem at the start of the app, if Streamlit could not start with it.
 _at_start: list[str] = []
 
 
 def check_at_start() -> None:
-    """Look at the files before Streamlit does: a few kinds of broken ones would end the process.
+    """Check the files before Streamlit reads them: some damaged files would end the process.
 
-    The app then runs without them and shut, until it is started again.
+    The app then starts without them and refuses all requests until it is restarted.
     """
     login = current()
     if login.problem and not _streamlit_can_start():
@@ -56,7 +56,7 @@ def check_at_start() -> None:
 
 
 def current() -> Login:
-    """Read the login; cheap enough for every request, because a file is parsed once."""
+    """Return the login; cheap, because a file is parsed only when it changes."""
     if _at_start:
         return Login(True, _at_start[0])
     try:
@@ -66,13 +66,14 @@ def current() -> Login:
 
 
 def is_signed_in(connection: HTTPConnection) -> bool:
-    """Whether a request is of a visitor who is signed in, decided as for the pages' websocket."""
+    """Return whether the visitor is signed in, decided as for the websocket of the pages."""
     trusted = gather_user_info(connection.headers)
     return bool({**_user(connection.cookies), **trusted}.get("is_logged_in"))
 
 
 def _user(cookies: Mapping[str, str]) -> Mapping[str, Any]:
-    """What the cookie of `st.login` says; nothing where it is forged, too old or another site's."""
+    """Return the user in the cookie of `st.login`; empty if it is forged, expired or of another
+    site."""
 
     def signed(name: str) -> bytes | None:
         value = cookies.get(name, "").encode("latin-1", "replace")
@@ -102,7 +103,7 @@ def _read() -> Login:
 
 
 def _section() -> Any:
-    """What stands under `auth` in the files now; Streamlit may still have what stood there."""
+    """Return `auth` as it is in the files now; Streamlit may have cached an older one."""
     present = [path for path in _files() if _is_there(path)]
     if present and all(path.endswith(".toml") for path in present):
         stamps = [os.stat(path) for path in present]
@@ -119,13 +120,13 @@ def _section() -> Any:
 
 @functools.lru_cache(maxsize=4)
 def _parsed(paths: tuple[str, ...], _stamps: tuple[tuple[int, ...], ...]) -> Any:
-    """`auth` of the last file that has it, as Streamlit merges them."""
+    """Return `auth` of the last file that has it, as Streamlit merges them."""
     tables = [tomllib.loads(Path(path).read_bytes().decode()) for path in paths]
     return next((table["auth"] for table in reversed(tables) if "auth" in table), None)
 
 
 def _providers(section: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The providers by name; `default` is the one whose keys stand in [auth] itself."""
+    """Return the providers by name; `default` has its keys in [auth] itself."""
     tables = {name: table for name, table in section.items() if isinstance(table, Mapping)}
     named = {name: table for name, table in tables.items() if name not in NO_PROVIDERS}
     is_plain = any(key in section for key in PROVIDER_KEYS) or not named
@@ -171,7 +172,7 @@ def _files() -> list[str]:
 
 
 def _is_there(path: str) -> bool:
-    """Whether there is such a file, a broken link included; raises OSError where nobody can see."""
+    """Whether the file or link exists; raises OSError if that can't be determined."""
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -188,7 +189,7 @@ def _streamlit_can_start() -> bool:
 
 
 def _diagnosis() -> str:
-    """Which file can't be used and why, in words that hold nothing of what is in it."""
+    """Return which file can't be used and why, without its content."""
     for path in _files():
         try:
             reason = _reason(Path(path))

@@ -1,4 +1,4 @@
-"""What operators see of the app: its log, without secrets, and why it does not start."""
+"""The log of the app, without secrets, and the message if it can't start."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import logging
 from core import log
 from core.errors import UserError
 
-# Where Streamlit and its server say which error ended a page or a request.
+# The loggers with which Streamlit and its server report errors.
 OTHERS = ("streamlit.error_util", "uvicorn.error")
 
 
 def begin_log() -> None:
-    """Let the app log as it is set; end it where that can't be understood."""
+    """Set up the log as configured; exit with a message if the configuration is not valid."""
     try:
         log.begin()
     except UserError as error:

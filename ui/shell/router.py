@@ -1,4 +1,4 @@
-"""The router: which pages there are, their order and their addresses."""
+"""The router: the pages, their order and their addresses."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ ICON = Path(__file__).parent.parent / "assets" / "icon.png"
 
 
 def pages() -> list[st.Page]:
+    """Return the pages in the order of the navigation."""
     return [
         st.Page(PAGES / "overview.py", title="Overview", icon=":material/dashboard:", default=True),
         st.Page(
@@ -35,14 +36,14 @@ def pages() -> list[st.Page]:
         ),
         st.Page(PAGES / "batch.py", title="Batch", icon=":material/grid_view:", url_path="batch"),
         st.Page(PAGES / "aws.py", title="AWS", icon=":material/cloud:", url_path="aws"),
+        st.Page(PAGES / "help.py", title="Help", icon=":material/help:", url_path="help"),
     ]
 
 
 st.set_page_config(page_title="Fieldmark", page_icon=str(ICON), layout="wide")
 page = st.navigation(pages())
 guard()
-# Whatever a page does not catch itself still is words and no traceback: a full disk, a home that
-# is gone.
+# Errors that a page does not catch, such as a full disk, are shown as messages, too.
 with messages.report_errors():
     frame.show()
     sidebar.show()

@@ -1,5 +1,5 @@
-"""HTTP routes beside the pages: thumbnails, fetched by the browser once and kept, not pushed
-through the websocket, and big downloads."""
+"""HTTP routes beside the pages: thumbnails, which the browser caches, and large downloads; and what
+the app does in the background."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ WARM_AFTER_SECONDS = 2.0
 
 
 async def thumbnail(request: Request) -> Response:
-    """The small picture of an image; its id is the hash of its bytes, so what is fetched once
-    never changes."""
+    """Return the thumbnail of a photo. Its id is the hash of its bytes, so the browser may cache it
+    for ever."""
     image_id = request.path_params["image_id"]
     path = images.thumbnail_path(image_id) if IMAGE_ID.fullmatch(image_id) else None
     if path is None or not path.is_file():
@@ -50,8 +50,8 @@ async def thumbnail(request: Request) -> Response:
 
 @asynccontextmanager
 async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
-    """What starts and ends with the app itself. Jobs and endpoints are not among it: they
-    outlive the app."""
+    """Run the background tasks of the app. Jobs and endpoints have processes of their own that
+    outlive it."""
     tasks = [
         asyncio.create_task(work)
         for work in (asyncio.to_thread(_import_first_page), _keep_warm(), _tidy())
@@ -65,15 +65,14 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
 
 
 def _import_first_page() -> None:
-    """While the browser fetches Streamlit's own files there is time to import what the first
-    page needs."""
+    """Import what the first page needs while the browser loads Streamlit's own files."""
     importlib.import_module("ui.overview.home")
     importlib.import_module("ui.shell.sidebar")
 
 
 async def _keep_warm() -> None:
-    """The process that makes jobs start at once; it takes a core for seconds, so the first page
-    goes first."""
+    """Run the process that lets jobs start at once. It uses a core for seconds, so it starts after
+    the first page."""
     await asyncio.sleep(WARM_AFTER_SECONDS)
     warm = LOCAL.warm_up()
     try:
@@ -83,15 +82,14 @@ async def _keep_warm() -> None:
 
 
 async def _tidy() -> None:
-    """Keeps what is only cached within its bounds, soon after the start and then every hour,
-    beside the pages and not before them."""
+    """Delete leftovers and trim the caches, soon after the start and then every hour."""
     await asyncio.sleep(WARM_AFTER_SECONDS)
     while True:
         for work in (leftovers.sweep, feature_cache.trim, explain.forget_uploads):
             try:
                 await asyncio.to_thread(work)
             except (OSError, FieldmarkError) as error:
-                # On a full disk, or one that only reads, the app goes on; next time it may do.
+                # The disk may be full or read-only: the app continues and tries again later.
                 logger.warning("Tidying up: %s", error)
         await asyncio.sleep(TIDY_SECONDS)
 

@@ -1,7 +1,8 @@
-"""The strip on every page: the name, and what is running and so costs this machine something."""
+"""The sidebar of every page: the name, and the running jobs and endpoints."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,13 +19,15 @@ from ui.shared import jobs_table, live
 from ui.text import count
 
 MARK = str(Path(__file__).parent.parent / "assets" / "mark.svg")
-# A page that redraws only a part of itself leaves the strip as it was, so it looks again by itself.
+# The sidebar refreshes itself, because a page may redraw only a part of itself.
 LOOK_SECONDS = 5.0
+# What is called a job; everything else is called what it is, such as an import.
+JOB_KINDS = ("training", "tuning", "transform")
 
 
 @dataclass(frozen=True)
 class _Now:
-    """What runs; `changed` is when something was started here or ended last."""
+    """What is running; `changed` is when a job was last created or ended."""
 
     running: list[Job]
     serving: list[Endpoint]
@@ -32,13 +35,12 @@ class _Now:
 
 
 def show() -> None:
-    """Logo, running jobs and endpoints, and the account's cost. Reading a few small files, it is
-    cheap enough for every page."""
+    """Draw the logo, the running jobs and endpoints, and the cost of the AWS account."""
     st.logo(MARK, size="large")
     now = _look()
     running = bool(now.running or now.serving) or is_set_up()
     with st.sidebar:
-        # The first time it is handed what was read just now; later it reads for itself.
+        # The first time it gets what was read above; later it reads again.
         live.redrawn(_lines, LOOK_SECONDS, running=running)([now])
 
 
@@ -57,18 +59,28 @@ def _look() -> _Now:
     )
 
 
+def _by_noun(running: list[Job]) -> dict[str, list[Job]]:
+    """Return the running jobs by noun; training, tuning and batches are all "job"."""
+    found: dict[str, list[Job]] = {}
+    for job in running:
+        noun = "job"
+        if job.kind not in JOB_KINDS:
+            noun = jobs_table.NOUNS.get(job.kind, job.kind)
+        found.setdefault(noun, []).append(job)
+    return found
+
+
 def _lines(read: list[_Now]) -> None:
     now = read.pop() if read else _look()
-    if now.running:
-        page = jobs_table.PAGES[now.running[0].kind]
+    for noun, found in _by_noun(now.running).items():
         links.link(
-            page,
-            f"{count(len(now.running), 'job')} running",
+            jobs_table.PAGES[found[0].kind],
+            f"{count(len(found), noun)} running",
             ":material/progress_activity:",
-            job=now.running[0].id,
+            job=found[0].id,
         )
-    if now.serving:
-        links.link("deploy", f"{count(len(now.serving), 'endpoint')} up", ":material/bolt:")
+    for state, number in Counter(str(one.state).lower() for one in now.serving).items():
+        links.link("deploy", f"{count(number, 'endpoint')} {state}", ":material/bolt:")
     if not now.running and not now.serving:
         st.caption("Nothing is running.")
     cost_strip.show(now.changed)

@@ -1,14 +1,11 @@
-"""Starts the app inside SageMaker Studio, behind its Jupyter proxy, and says at which address it
-is.
+"""Start the app inside SageMaker Studio, behind its Jupyter proxy, and print its address.
 
     python -m ui.shell.studio [--port 8501] [--origin https://<id>.studio.<region>.sagemaker.aws]
 
-The proxy changes four things: it takes its prefix off every path, so the app needs none and the
-address has to end with a slash; its cookies are longer than the websocket library takes by default,
-which would leave a blank page; and it may drop Streamlit's own cookie, without which uploads are
-refused; and it asks under Studio's host name. Who may open the address is what Studio's own login
-decides.
-"""
+The proxy changes four things. It removes its prefix from every path, so the app needs none and the
+address has to end with a slash. Its cookies are longer than the websocket library accepts by
+default, which would leave a blank page. It may drop Streamlit's own cookie, without which uploads
+are refused. It sends Studio's host name. Studio's login decides who may open the address."""
 
 from __future__ import annotations
 
@@ -22,14 +19,14 @@ from urllib.parse import urlsplit
 from core import hosts, settings
 
 USUAL_BASE = "/jupyterlab/default/"
-# Where the address is not named: the names of every Studio, which only AWS gives out.
+# The host names of every Studio, used if no address is given. Only AWS assigns them.
 ANY_STUDIO = "*.sagemaker.aws"
 MAX_LINE = "65536"
 RUNTIME = ("JUPYTER_RUNTIME_DIR", ".local/share/jupyter/runtime")
 
 
 def main(arguments: list[str]) -> None:
-    """Becomes the app's process."""
+    """Replace this process with the app."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -51,8 +48,8 @@ def main(arguments: list[str]) -> None:
 
 
 def command(port: int, origin: str) -> list[str]:
-    """The app behind the proxy: on this machine only, no browser, and no cookie that the proxy
-    would have to pass on."""
+    """Return the command that starts the app for the proxy: on this machine only, without a
+    browser, and without Streamlit's cookie."""
     flags = [
         "--server.headless=true",
         f"--server.port={port}",
@@ -73,16 +70,15 @@ def command(port: int, origin: str) -> list[str]:
 
 
 def environment(origin: str = "") -> dict[str, str]:
-    """What the proxy asks for, and its own host name, which the app would not answer to
-    otherwise."""
+    """Return the environment of the app: longer cookies, and Studio's host name allowed."""
     name = urlsplit(origin).hostname or ANY_STUDIO
     names = ",".join(filter(None, (os.environ.get(hosts.ENV_HOSTS), name)))
     return {**os.environ, "WEBSOCKETS_MAX_LINE_LENGTH": MAX_LINE, hosts.ENV_HOSTS: names}
 
 
 def announcement(base: str, port: int, origin: str) -> str:
-    """Where the app will be. Studio's host name can't be found out from inside, so without
-    `origin` it is described."""
+    """Return the text with the address of the app. Without `origin` it describes the address,
+    because Studio's host name is not known inside."""
     path = f"{base}proxy/{port}/"
     if origin:
         return f"Fieldmark will be at {origin}{path} (with the slash at the end)."
@@ -94,13 +90,14 @@ def announcement(base: str, port: int, origin: str) -> str:
 
 
 def runtime_folder() -> Path:
+    """Return the folder in which a Jupyter server writes its runtime files."""
     variable, usual = RUNTIME
     return Path(os.environ.get(variable) or Path.home() / usual)
 
 
 def base_url(runtime: Path) -> str:
-    """The prefix of the Jupyter server that runs here, from its own newest note; Studio's usual
-    one where there is none."""
+    """Return the prefix of the running Jupyter server, from its newest runtime file; Studio's
+    default if there is none."""
     for path in sorted(
         runtime.glob("jpserver-*.json"), key=lambda found: found.stat().st_mtime, reverse=True
     ):

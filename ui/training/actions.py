@@ -5,20 +5,17 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core import backends, settings
+from core import backends
 from core.backends import Backend
 from core.errors import NotFound, UserError
 from core.io.names import numbered
-from core.jobs import labels
 from core.jobs import store as jobs
 from core.jobs.specs import TrainingSpec
 from core.jobs.status.asked import training_spec
 from core.jobs.store import Job, State
 from core.models import store as models
 from ui import links, messages, removal
-from ui.notices import answers, popovers
-from ui.text import plain
-from ui.training import compute_form
+from ui.training import compute_form, heading
 from ui.training import job as job_card
 from ui.training.compute_form import Where
 
@@ -51,20 +48,14 @@ def show(job: Job) -> None:
                 job=job.tuning_id,
                 trial=number,
             )
-        # Without keys of their own an open one would stay open on the next job's page, as whatever
-        # stands in its place there.
-        with st.popover(
-            "More", icon=":material/more_horiz:", key=popovers.key(f"tr_more_{job.id}")
-        ):
-            _more(job)
+        heading.edit(job)
+        heading.delete(job, lambda: _delete(job), "the job, its model and its log")
 
 
 def details(job: Job) -> None:
     """Settings, and the command that repeats the job by hand."""
     with st.expander("Settings", icon=":material/tune:"):
         job_card.settings_of(job)
-        if job.note:
-            st.markdown(f"**Note**: {plain(job.note)}")
     job_card.as_code(job)
 
 
@@ -121,34 +112,6 @@ def _go_on(job: Job, spec: TrainingSpec, where: Where) -> None:
     )
     with messages.report_errors():
         links.to("train", job=where.backend.train(again).id)
-
-
-def _more(job: Job) -> None:
-    shown: Job = st.session_state.setdefault(f"tr_shown_{job.id}", job)
-    name = st.text_input(
-        "Name", job.name, key=f"tr_name_{job.id}", max_chars=settings.MAX_NAME_LENGTH
-    )
-    tags = st.text_input(
-        "Tags", ", ".join(job.tags), key=f"tr_tags_{job.id}", placeholder="baseline, crows"
-    )
-    note = st.text_area("Note", job.note, key=f"tr_note_{job.id}")
-    if st.button("Save", key=f"tr_save_{job.id}"):
-        with messages.report_errors():
-            wanted = [tag.strip() for tag in tags.split(",") if tag.strip()]
-            labels.change_label(shown, name, wanted, note)
-            del st.session_state[f"tr_shown_{job.id}"]
-            popovers.close(f"tr_more_{job.id}")
-            answers.tell("Saved")
-            st.rerun()
-    removal.show(
-        job.name,
-        job.id,
-        lambda: _delete(job),
-        key="tr_delete",
-        parameter="job",
-        facts="the job, its model and its log",
-        disabled=not job.state.is_finished,
-    )
 
 
 def _delete(job: Job) -> None:

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core import backends
-from core.datasets import store
-from core.errors import NotFound
 from core.jobs import store as jobs
 from core.jobs.store import Job, Unreadable
 from core.models import scores
@@ -18,7 +16,8 @@ from core.training.setup import setup_of
 from ui import links
 from ui.shared import job_state, jobs_table, live, run_actions, runs_table
 from ui.shared.runs_table import Run, Table
-from ui.text import count, plain
+from ui.text import count
+from ui.training import heading
 
 REFRESH_SECONDS = 2.0
 KEY = "tr"
@@ -90,16 +89,8 @@ def _named(chosen: Sequence[Job]) -> dict[str, str]:
 
 def _runs(found: Sequence[Job]) -> list[Run]:
     datasets = {str(job.spec.get("dataset_id", "")) for job in found}
-    names = {dataset_id: dataset_name(dataset_id) for dataset_id in datasets}
+    names = {dataset_id: heading.dataset_name(dataset_id) for dataset_id in datasets}
     return [_run(job, names[str(job.spec.get("dataset_id", ""))]) for job in found]
-
-
-def dataset_name(dataset_id: str) -> str:
-    """The name of a dataset, or its id if it is gone."""
-    try:
-        return store.dataset(dataset_id).name
-    except NotFound:
-        return dataset_id
 
 
 def _run(job: Job, dataset: str) -> Run:
@@ -155,10 +146,3 @@ def _table() -> Table:
         ("State", "Dataset", "Tag"),
         "job",
     )
-
-
-def facts(job: Job) -> str:
-    """What the job is, in one line of Markdown without links: data, model, mode."""
-    setup = setup_of(job.spec.get("hyperparameters", {}))
-    preset = [setup.preset] if setup.preset else []
-    return " - ".join(plain(part) for part in (*preset, setup.arch, setup.mode))

@@ -1,5 +1,4 @@
-"""What can be done with a tuning job: stop it, go on with it, clone it, delete it; and what it
-was asked for."""
+"""The actions of a tuning job (stop, add trials, clone, edit, delete) and its settings."""
 
 from __future__ import annotations
 
@@ -7,9 +6,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from core import backends, settings
-from core.bin import entries as bin_folder
-from core.jobs import labels
+from core import backends
 from core.jobs import store as jobs
 from core.jobs.status.asked import tuning_spec
 from core.jobs.status.progress import TuningProgress
@@ -18,17 +15,27 @@ from core.tuning import leaderboard
 from core.tuning import objectives as search
 from core.tuning.leaderboard import Board
 from ui import links, messages, removal
-from ui.notices import answers
 from ui.shared import job_state
 from ui.text import plain
+from ui.training import heading
 from ui.training import job as job_card
 from ui.tuning import compare as tuning_compare
+from ui.tuning import list as tuning_list
 
 MORE_TRIALS = 10
 
 
+def above(job: Job) -> None:
+    """Draw what the job is, and the buttons that change or delete it."""
+    heading.show(job)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        links.button("Clone", "tune", key="tu_clone", icon=":material/content_copy:", clone=job.id)
+        heading.edit(job)
+        heading.delete(job, lambda: _delete(job), "the tuning job, its trials and their models")
+
+
 def show(job: Job, board: Board) -> None:
-    """The buttons beside the state."""
+    """Draw the buttons beside the state."""
     if not job.state.is_finished:
         job_state.stop_button(job)
         return
@@ -37,7 +44,7 @@ def show(job: Job, board: Board) -> None:
     )
     if later:
         links.link(
-            "tune", f"It goes on as {plain(later.name)}", ":material/arrow_forward:", job=later.id
+            "tune", f"Continued as {plain(later.name)}", ":material/arrow_forward:", job=later.id
         )
     else:
         _more_trials(job, board)
@@ -49,15 +56,15 @@ def show(job: Job, board: Board) -> None:
         view="compare",
         jobs=job.id,
     )
-    links.button("Clone", "tune", key="tu_clone", icon=":material/content_copy:", clone=job.id)
 
 
 def _more_trials(job: Job, board: Board) -> None:
-    """Goes on with the same trials as a new job: what is there is not repeated."""
+    """Add trials to the same search, as a new job that contains the finished ones."""
     left = board.spec.max_trials - len(board.trials)
-    with st.popover("Go on", icon=":material/resume:", key=f"tu_go_on_{job.id}"):
+    with st.popover("Add trials", icon=":material/add:", key=f"tu_go_on_{job.id}"):
         st.caption(
-            "Continues the search with all its trials. Nothing that was tried is tried again."
+            "Continues the search as a new job that keeps all finished trials. No trial is "
+            "repeated."
         )
         if left <= 0:
             left = MORE_TRIALS
@@ -77,61 +84,35 @@ def _more_trials(job: Job, board: Board) -> None:
 
 
 def details(job: Job) -> None:
-    """What was asked for, and the way to delete the job with its trials."""
+    """Draw the settings, the programs and the log."""
     board = leaderboard.read(job.id)
     with st.expander("Settings", icon=":material/tune:"):
         rows = tuning_compare.asked_for(board)
         if board.spec.warm_start:
             told = TuningProgress.from_json(job.status.progress)
-            rows["learned from"] += f" ({told.warm_start_trials} trials)"
+            rows["warm start"] += f" ({told.warm_start_trials} trials)"
         st.dataframe(
             {"setting": list(rows), "value": list(rows.values())},
             hide_index=True,
             alt="Settings of the tuning job",
         )
-        st.caption(f"Job `{job.id}`, kept in `{job.folder.path}`.")
+        st.caption(f"Job `{job.id}`, stored in `{job.folder.path}`.")
         links.link(
             "datasets",
-            "Its dataset version",
+            heading.dataset_version(job),
             ":material/photo_library:",
             dataset=board.spec.dataset_id,
             version=board.spec.version_id,
         )
-        _rename_or_delete(job)
     job_card.as_code(job)
     with st.expander("Log", icon=":material/article:"):
         st.code(
-            backends.of(job).log(job).text[-20_000:] or "Nothing to report.",
+            backends.of(job).log(job).text[-job_card.LOG_LETTERS :] or "The log is empty.",
             language=None,
             height=200,
         )
 
 
-def _rename_or_delete(job: Job) -> None:
-    name = st.text_input(
-        "Name", job.name, key=f"tu_rename_{job.id}", max_chars=settings.MAX_NAME_LENGTH
-    )
-    if name.strip() and name != job.name:
-        with messages.report_errors():
-            labels.set_label(job.id, name=name)
-            answers.tell(f"Renamed to {name.strip()}")
-            st.rerun()
-    removal.show(
-        job.name,
-        job.id,
-        lambda: _delete(job),
-        key="tu_delete",
-        parameter="job",
-        facts="the tuning job, its trials and their models",
-        disabled=not job.state.is_finished,
-    )
-
-
 def _delete(job: Job) -> None:
-    group = bin_folder.new_group()
-    for trial in jobs.readable("training"):
-        if trial.tuning_id == job.id:
-            # What is left of one that died ends first.
-            jobs.move_to_bin(backends.of(trial).refresh(trial).id, group)
-    removal.tell(job.name, jobs.move_to_bin(job.id, group))
+    removal.tell(job.name, tuning_list.remove(job.id, ""))
     links.to("tune")

@@ -1,8 +1,8 @@
-"""The charts of a tuning job: history, the objective against each hyperparameter, importance,
-and pairs of hyperparameters.
+"""The charts of a tuning job: history, the objective against each hyperparameter, importance, and
+pairs of hyperparameters.
 
-Altair, for its clicks come back and its data can change under a selection. A click on a point opens
-the trial.
+Drawn with Altair, which reports clicks and keeps a selection when the data changes. A click on a
+point opens the trial.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ STATUS_COLOURS = {
     "Stopped early": "#B58A10",
     "Failed": "#C4552D",
 }
-# Along what the history runs: its column, its title, and the smallest step between two ticks.
+# The axes of the history: column, title, and the smallest step between two ticks.
 ALONG = {"trials": ("trial", "trial", 1), "time": ("minutes", "minutes since the start", 0)}
 Y_SCALE = alt.Scale(zero=False, padding=12)
 GOOD, BAD = "#1E6B52", "#D8CDB4"
@@ -41,7 +41,7 @@ PICK = alt.selection_point(name="pick", fields=["trial"], on="click", empty=Fals
 
 
 def history(board: Board, trials: Sequence[Trial]) -> None:
-    """Every trial's objective and the best so far, against the number of trials or against time."""
+    """Draw every trial's objective and the best so far, by number of trials or by time."""
     along = choices.segment("Along", list(ALONG), key="tu_along", label_visibility="collapsed")
     table = leaderboard.history(board, trials)
     if table.empty:
@@ -78,7 +78,7 @@ def history(board: Board, trials: Sequence[Trial]) -> None:
 
 
 def slices(board: Board, trials: Sequence[Trial]) -> None:
-    """The objective against each tuned hyperparameter; later trials are darker."""
+    """Draw the objective against each tuned hyperparameter; later trials are darker."""
     known = _inside(board, trials)
     if not known:
         st.caption("No trial with a value is shown.")
@@ -134,7 +134,7 @@ def _slice(board: Board, table: pd.DataFrame, name: str, values: Range) -> None:
 
 
 def importances(board: Board, trials: Sequence[Trial]) -> None:
-    """How much each hyperparameter decides, as bars, with a warning where it rests on few
+    """Draw the importance of each hyperparameter as bars, with a warning if it rests on few
     trials."""
     found = importance.importances(trials, board.space, board.spec.objective)
     count = sum(
@@ -195,7 +195,7 @@ def importances(board: Board, trials: Sequence[Trial]) -> None:
 
 
 def contour(board: Board, trials: Sequence[Trial]) -> None:
-    """The objective over two hyperparameters, smoothed, with the trials on top."""
+    """Draw the objective over two hyperparameters, smoothed, with the trials on top."""
     names = list(board.space)
     known = _inside(board, trials)
     if len(names) < 2 or len(known) < importance.FEWEST_TRIALS:
@@ -256,7 +256,7 @@ def contour(board: Board, trials: Sequence[Trial]) -> None:
 
 
 def _inside(board: Board, trials: Sequence[Trial]) -> list[Trial]:
-    """The trials with a value that lie in the space."""
+    """Return the trials with a value inside the space."""
     return [
         trial
         for trial in trials
@@ -265,7 +265,7 @@ def _inside(board: Board, trials: Sequence[Trial]) -> list[Trial]:
 
 
 def _heat(board: Board, cells: pd.DataFrame) -> alt.Chart:
-    """Cells in the colour of their value, the best the strongest."""
+    """Return cells coloured by their value, the best the strongest."""
     colours = [GOOD, BAD]
     if board.objective.maximize:
         colours = [BAD, GOOD]
@@ -289,7 +289,7 @@ def _dots(table: pd.DataFrame) -> alt.Chart:
 
 
 def _clickable(board: Board, layers: Any, name: str, alt_text: str, height: int = HEIGHT) -> None:
-    """Draws a chart whose points carry PICK; a click on one opens its trial."""
+    """Draw a chart whose points carry PICK; a click on one opens its trial."""
     key = f"tu_chart_{name}_{board.job.id}"
     st.altair_chart(
         layers.properties(height=height),
@@ -350,7 +350,7 @@ def _jitter(count: int) -> Any:
 
 
 def _sparse(texts: Sequence[str], values: Range) -> alt.Axis:
-    """Labels on about six cells of an axis, numbers with three digits."""
+    """Return an axis with about six labels, numbers with three digits."""
     step = max(1, len(texts) // 6)
     shown = [text for place, text in enumerate(texts) if place % step == 0]
     short = alt.Undefined if values.kind == "choice" else "format(toNumber(datum.value), '.3~g')"

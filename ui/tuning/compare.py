@@ -1,5 +1,4 @@
-"""Several tuning jobs over each other: best so far, distributions, what each found, and what
-differs in what was asked for."""
+"""Tuning jobs side by side: best so far, distributions, best values, and settings that differ."""
 
 from __future__ import annotations
 
@@ -19,16 +18,18 @@ from core.tuning.leaderboard import Board, Trial
 from ui import choices, links
 from ui.shared import charts
 from ui.text import duration, plain, share
+from ui.training import heading
 from ui.tuning.leaderboard import short
 
 MAX_JOBS = 8
 HEIGHT = 320
+LABEL_LIMIT = 180
 
 ALONG = {"trials": ("place", "trials"), "time": ("minutes", "minutes since the start")}
 
 
 def show(found: Sequence[Job]) -> None:
-    """Choose two or more; the choice is part of the address."""
+    """Draw the choice of jobs, which is part of the address, and their comparison."""
     by_id = {job.id: job for job in found}
     start = [job_id for job_id in links.parameter("jobs").split(",") if job_id in by_id]
     if len(start) < 2:
@@ -41,7 +42,8 @@ def show(found: Sequence[Job]) -> None:
         key="tu_compare",
         max_selections=MAX_JOBS,
     )
-    links.set_parameters(jobs=",".join(chosen))
+    if ",".join(chosen) != links.parameter("jobs"):
+        links.set_parameters(jobs=",".join(chosen))
     if len(chosen) < 2:
         st.info("Choose two tuning jobs or more.", icon=":material/compare_arrows:")
         return
@@ -53,29 +55,34 @@ def show(found: Sequence[Job]) -> None:
 
 
 def named(boards: Sequence[Board]) -> dict[str, Board]:
-    """The boards under names that tell them apart."""
+    """Return the boards by names that tell them apart."""
     by_id = {board.job.id: board for board in boards}
     named = choices.labels(list(by_id), lambda i: by_id[i].job.name)
     return {named[job_id]: board for job_id, board in by_id.items()}
 
 
 def _warn(boards: Sequence[Board]) -> None:
-    """Says so where the jobs were not measured on the same photos by the same figure."""
+    """Warn if the jobs have different objectives or different photos."""
     if len({board.spec.objective for board in boards}) > 1:
         st.warning(
-            "They have different objectives, so their values cannot be compared.",
+            "These jobs have different objectives, so their values can't be compared.",
             icon=":material/warning:",
         )
     elif len({(board.spec.dataset_id, board.spec.version_id) for board in boards}) > 1:
         st.warning(
-            "They ran on different photos, so a higher value need not mean a better model.",
+            "These jobs used different photos, so a higher value may not mean a better model.",
             icon=":material/warning:",
         )
 
 
 def _results(boards: dict[str, Board]) -> None:
     rows = [_result(name, board) for name, board in boards.items()]
-    st.dataframe(pd.DataFrame(rows), hide_index=True, alt="What each tuning job found")
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        column_config={"best values": st.column_config.TextColumn(width="large")},
+        alt="Results of the tuning jobs",
+    )
     with st.container(horizontal=True):
         for number, (name, board) in enumerate(boards.items()):
             if best := board.best():
@@ -92,22 +99,22 @@ def _result(name: str, board: Board) -> dict[str, object]:
         **_figures(best),
         "trials": f"{len(done)} of {board.spec.max_trials}",
         "failed": sum(trial.state is State.FAILED for trial in done),
-        "took": duration(board.job.status.seconds),
+        "duration": duration(board.job.status.seconds),
         "best values": _values_of(best),
     }
 
 
 def _figures(best: Trial | None) -> dict[str, object]:
     if best is None:
-        return {"best": None, "photos": "", "its loss": None, "found by trial": None}
+        return {"best": None, "correct": "", "loss": None, "trial": None}
     photos = ""
     if best.correct is not None and best.n:
         photos = share(int(best.correct), int(best.n))
     return {
         "best": best.value,
-        "photos": photos,
-        "its loss": best.loss,
-        "found by trial": best.number,
+        "correct": photos,
+        "loss": best.loss,
+        "trial": best.number,
     }
 
 
@@ -131,7 +138,7 @@ def _overlay(boards: dict[str, Board]) -> None:
         or [pd.DataFrame()]
     )
     if table.empty:
-        st.caption("None of them has a completed trial yet.")
+        st.caption("No trial has completed yet.")
         return
     title = next(iter(boards.values())).objective.title.lower()
     colours = alt.Scale(domain=list(boards), range=charts.PALETTE)
@@ -162,7 +169,10 @@ def _best_lines(table: pd.DataFrame, x: alt.X, title: str, colours: alt.Scale) -
             x=x,
             y=alt.Y("best:Q", title=title, scale=alt.Scale(zero=False, padding=12)),
             color=alt.Color(
-                "job:N", title=None, scale=colours, legend=alt.Legend(orient="top", labelLimit=300)
+                "job:N",
+                title=None,
+                scale=colours,
+                legend=alt.Legend(orient="top", direction="vertical", labelLimit=0),
             ),
             tooltip=["job", "trial", alt.Tooltip("best:Q", title="best so far", format=".4f")],
         )
@@ -173,9 +183,10 @@ def _best_lines(table: pd.DataFrame, x: alt.X, title: str, colours: alt.Scale) -
 def _values(
     table: pd.DataFrame, names: list[str], title: str, colours: alt.Scale
 ) -> alt.LayerChart:
+    """One box plot a job, one below the other, so that long names fit."""
     base = alt.Chart(table[["job", "trial", "value"]]).encode(
-        x=alt.X("job:N", title=None, sort=names, axis=alt.Axis(labelAngle=0, labelLimit=120)),
-        y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False, padding=12)),
+        y=alt.Y("job:N", title=None, sort=names, axis=alt.Axis(labelLimit=LABEL_LIMIT)),
+        x=alt.X("value:Q", title=title, scale=alt.Scale(zero=False, padding=12)),
         color=alt.Color("job:N", legend=None, scale=colours),
     )
     points = base.mark_point(opacity=0.5).encode(
@@ -187,14 +198,14 @@ def _values(
 
 
 def _differences(boards: dict[str, Board]) -> None:
-    """Only what is not the same everywhere."""
+    """Draw the settings that differ."""
     table = pd.DataFrame({name: asked_for(board) for name, board in boards.items()}).astype(
         "object"
     )
     different = table[table.apply(lambda row: row.nunique(dropna=False) > 1, axis=1)]
-    st.markdown("**What differs in what was asked for**")
+    st.markdown("**Settings that differ**")
     if different.empty:
-        st.caption("Nothing: they were asked for the same.")
+        st.caption("No differences: the settings are identical.")
     else:
         st.dataframe(
             different.fillna("-").rename_axis("setting").reset_index(),
@@ -204,7 +215,7 @@ def _differences(boards: dict[str, Board]) -> None:
 
 
 def asked_for(board: Board) -> dict[str, str]:
-    """What a tuning job was asked for, in words, by setting."""
+    """Return the settings of a tuning job, in words, by name."""
     spec = board.spec
     time_limit, patience, machines = "none", "never", {}
     if spec.max_seconds:
@@ -212,20 +223,20 @@ def asked_for(board: Board) -> dict[str, str]:
     if spec.patience:
         patience = f"{spec.patience} trials"
     if spec.resources:
-        machines = {"machines": _machines(spec.resources)}
+        machines = {"instances": _machines(spec.resources)}
     return {
-        "dataset": f"{spec.dataset_id} {spec.version_id}",
+        "dataset": heading.dataset_version(board.job),
         "objective": f"{board.objective.title}, {board.objective.direction}",
         "strategy": search.STRATEGIES[spec.strategy].title,
         **{f"{name} (varies)": values.words() for name, values in spaces.parse(spec.space).items()},
         **{f"{name} (fixed)": value for name, value in sorted(spec.fixed.items())},
-        "trials": f"{spec.max_trials}, {spec.parallel} at the same time",
+        "trials": f"{spec.max_trials}, {spec.parallel} parallel",
         "time limit": time_limit,
-        "stops without improvement after": patience,
+        "stop without improvement after": patience,
         "target": "none" if spec.target is None else f"{spec.target:g}",
-        "bad trials": "stopped early" if spec.early_stopping else "run to their end",
-        "defaults first": "yes" if spec.baseline else "no",
-        "learned from": ", ".join(spec.warm_start) or "nothing",
+        "early stopping of trials": "on" if spec.early_stopping else "off",
+        "defaults as trial 1": "yes" if spec.baseline else "no",
+        "warm start": ", ".join(spec.warm_start) or "none",
         "seed": str(spec.seed),
         "runs on": backends.of(board.job).title,
         **machines,

@@ -1,5 +1,5 @@
-"""The filters of a tuning job's page: by status, the best only, and ranges of values. They hold
-for every chart and the table."""
+"""The filters of a tuning job's page: by status, the best only, and ranges of values. They apply to
+every chart and to the table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OBJECTIVE = "objective"
 
 @dataclass(frozen=True)
 class Filters:
-    """What is shown. `ranges` are (low, high) of numbers, None being open; `choices` the values
+    """The filters. `ranges` are (low, high) of numbers, None for no bound; `choices` the values
     kept of a category."""
 
     statuses: tuple[str, ...] = ()
@@ -26,7 +26,7 @@ class Filters:
     choices: Mapping[str, tuple[str, ...]] | None = None
 
     def listed(self, board: Board) -> list[Trial]:
-        """The ranked trials by status and place alone: what a chart shows that fades the others
+        """Return the ranked trials by status and place only, for a chart that fades the others
         itself."""
         ranked = [
             trial
@@ -38,7 +38,7 @@ class Filters:
         return ranked
 
     def inside(self, trial: Trial) -> bool:
-        """Whether a trial's values and its objective lie in the chosen ranges."""
+        """Return whether a trial's values and its objective are in the chosen ranges."""
         for name, (low, high) in (self.ranges or {}).items():
             number = _number(trial, name)
             if (
@@ -50,7 +50,7 @@ class Filters:
         return all(trial.params.get(name) in kept for name, kept in (self.choices or {}).items())
 
     def shown(self, board: Board) -> list[Trial]:
-        """The ranked trials that pass everything."""
+        """Return the ranked trials that match all filters."""
         return [trial for trial in self.listed(board) if self.inside(trial)]
 
     @property
@@ -59,7 +59,7 @@ class Filters:
 
 
 def show(board: Board) -> Filters:
-    """The fields, in a popover, and what they say."""
+    """Draw the fields in a popover; return the filters."""
     key = _key(board)
     with st.popover("Filter", icon=":material/filter_alt:"):
         statuses = sorted({status_words(trial) for trial in board.trials})
@@ -112,8 +112,8 @@ def _bounds(name: str, values: Range, key: str) -> tuple[float | None, float | N
 
 
 def axes(board: Board) -> dict[str, Range]:
-    """The ranges of all that can be filtered by: the hyperparameters, and the objective as far
-    as the trials have reached."""
+    """Return the ranges to filter by: the hyperparameters, and the objective from the lowest to the
+    highest value."""
     reached = [trial.value for trial in board.trials if trial.value is not None]
     low, high = min(reached, default=0.0), max(reached, default=1.0)
     if high <= low:
@@ -122,15 +122,15 @@ def axes(board: Board) -> dict[str, Range]:
 
 
 def reset(board: Board) -> None:
-    """Takes every filter out, before the page is drawn again."""
+    """Clear every filter; to be called before the page is drawn."""
     key = _key(board)
     st.session_state[f"{key}_status"], st.session_state[f"{key}_top"] = [], 0
     brush(board, {})
 
 
 def brush(board: Board, brushes: Mapping[str, Sequence[float]]) -> None:
-    """Sets the ranges to what was brushed, as (lower, upper) positions from 0 to 1 on each axis;
-    a missing axis is open."""
+    """Set the ranges to the brushed ones, as (lower, upper) positions from 0 to 1 on each axis; an
+    axis that is missing has no bounds."""
     key = _key(board)
     for name, values in axes(board).items():
         low, high = brushes.get(name, (None, None))
@@ -147,14 +147,14 @@ def brush(board: Board, brushes: Mapping[str, Sequence[float]]) -> None:
 
 
 def _at(values: Range, place: float | None) -> float | None:
-    """The number at a position on its axis; None at either end, which is open."""
+    """Return the number at a position on its axis; None at either end."""
     if place is None or not 0 < place < 1:
         return None
     return values.at(place)
 
 
 def brushes(board: Board, filters: Filters) -> dict[str, tuple[float, float]]:
-    """The ranges as positions on their axes, for the chart that is brushed."""
+    """Return the ranges as positions on their axes."""
     found = {}
     for name, (low, high) in (filters.ranges or {}).items():
         values = axes(board)[name]
@@ -174,7 +174,7 @@ def _number(trial: Trial, name: str) -> float | None:
 
 
 def _clipped(values: Range, number: float | None, beyond: float) -> float:
-    """The position of a number on its axis; `beyond` where that end is open."""
+    """Return the position of a number on its axis; `beyond` without a bound."""
     if number is None:
         return beyond
     return values.position(f"{min(max(number, values.low), values.high):.12g}")

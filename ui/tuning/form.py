@@ -1,10 +1,9 @@
-"""The form that starts a tuning job: data, what is fixed, what varies, how to search and when to
-stop."""
+"""The form that starts a tuning job: data, fixed settings, search space, strategy and limits."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import streamlit as st
@@ -30,28 +29,28 @@ from ui.tuning import space_form as tuning_space
 
 Number = TypeVar("Number", int, float)
 FEW_PHOTOS = 100
-# What the form begins with where no job is cloned.
+# The form's values if no job is cloned.
 NOTHING_SET = TuningSpec("defaults", "", "", {}, {}, id="")
 
 
 @dataclass(frozen=True)
 class _Search:
-    """How to search and when to stop; `target` and `seed` are as they were typed."""
+    """How to search and when to stop; `target` and `seed` are as typed."""
 
     objective: str
     strategy: str
     trials: int
     parallel: int
-    minutes: float
-    patience: int
-    target: str
-    early_stopping: bool
-    baseline: bool
-    seed: str
+    minutes: float = 0.0
+    patience: int = 0
+    target: str = ""
+    early_stopping: bool = True
+    baseline: bool = True
+    seed: str = ""
 
 
 def show() -> None:
-    """The whole form. A cloned job fills it; a double click on the button makes one job."""
+    """Draw the form. A cloned job fills it; a double click on the button makes one job."""
     datasets = version_picker.datasets(key="tu_dataset_first")
     if not datasets:
         return
@@ -62,27 +61,18 @@ def show() -> None:
         version = version_picker.show(datasets, *_wanted(origin), prefix="tu")
         if version is None:
             return
-        given = dict(start.fixed)
-        fixed = model_picker.show(given, prefix="tu", suffix=suffix)
-        objective, strategy = _objective(start, suffix)
-        st.markdown("**What varies**")
+        fixed = model_picker.show(dict(start.fixed), prefix="tu", suffix=suffix)
         mode = fixed.get("mode", "frozen")
+        first = _search(start, suffix)
+        st.markdown("**Search space**")
         space = tuning_space.show(
             spaces.parse(start.space),
             mode,
             key=f"tu_space_{suffix}",
-            grid=strategy == "grid",
+            grid=first.strategy == "grid",
         )
-        given |= tuning_space.fixed_by_preset(mode, key=f"tu_space_{suffix}")
-        fixed |= hyperparameter_form.show(
-            given,
-            mode,
-            key=f"tu_h_{suffix}_{'_'.join(sorted(given))}",
-            without=[*space, *crop_notice.not_offered(version)],
-            title="What stays fixed",
-        )
-        fixed = {name: value for name, value in fixed.items() if name not in space}
-        how = _limits(start, objective, strategy, suffix)
+        fixed = _fixed(start, version, fixed, space, suffix)
+        how = _limits(start, first, suffix)
         warm = _warm_start(start, version, suffix)
         _notes(version, fixed, space, how)
         name = _name(origin, datasets[version.dataset_id].name, space, suffix)
@@ -109,8 +99,28 @@ def show() -> None:
         st.caption(compute_form.words(where))
 
 
+def _fixed(
+    start: TuningSpec,
+    version: store.Version,
+    chosen: Mapping[str, str],
+    space: Mapping[str, Range],
+    suffix: str,
+) -> dict[str, str]:
+    """Draw the fixed hyperparameters; return them with those `chosen` above, without the space."""
+    mode = chosen.get("mode", "frozen")
+    given = {**start.fixed, **tuning_space.fixed_by_preset(mode, key=f"tu_space_{suffix}")}
+    values = hyperparameter_form.show(
+        given,
+        mode,
+        key=f"tu_h_{suffix}_{'_'.join(sorted(given))}",
+        without=[*space, *crop_notice.not_offered(version)],
+        title="Fixed settings",
+    )
+    return {name: value for name, value in {**chosen, **values}.items() if name not in space}
+
+
 def _origin() -> TuningSpec | None:
-    """The spec of the tuning job that is being cloned, if one is."""
+    """Return the spec of the tuning job to clone, or None."""
     if not links.parameter("clone"):
         return None
     with messages.report_errors():
@@ -119,7 +129,7 @@ def _origin() -> TuningSpec | None:
 
 
 def _wanted(origin: TuningSpec | None) -> tuple[str, str]:
-    """The dataset and version of the cloned job, or those of the address."""
+    """Return the dataset and version of the cloned job, or those of the address."""
     if origin:
         return origin.dataset_id, origin.version_id
     return links.parameter("dataset"), links.parameter("version")
@@ -128,7 +138,7 @@ def _wanted(origin: TuningSpec | None) -> tuple[str, str]:
 def _name(
     origin: TuningSpec | None, dataset_name: str, space: Mapping[str, Range], suffix: str
 ) -> str:
-    """What is typed, else the proposed name, which says the data and what varies."""
+    """Return what is typed, else the proposed name: the dataset and what varies."""
     taken = [job.name for job in jobs.readable("tuning")]
     varied = " and ".join(list(space)[:2]).replace("_", " ")
     proposed = numbered(f"{dataset_name}, {varied}"[: settings.MAX_NAME_LENGTH], taken)
@@ -145,18 +155,21 @@ def _name(
     return name.strip() or proposed
 
 
-def _objective(start: TuningSpec, suffix: str) -> tuple[str, str]:
-    """The objective and the strategy."""
-    left, right = st.columns(2)
+def _search(start: TuningSpec, suffix: str) -> _Search:
+    """Draw what is searched for, how, and with how many trials; the limits keep their defaults."""
     objectives, strategies = search.OBJECTIVES, search.STRATEGIES
+    columns = st.columns([3, 3, 2, 2])
     objective = choices.one(
         "Objective",
         list(objectives),
         start=start.objective,
         label=lambda name: f"{objectives[name].title} ({objectives[name].direction})",
         key=f"tu_objective_{suffix}",
-        help="Measured on the validation photos. The test photos are never looked at to choose.",
-        on=left,
+        help=(
+            "Measured on the validation split. Ties are broken by the validation loss, then by "
+            "time. The test split is never used to choose."
+        ),
+        on=columns[0],
     )
     strategy = choices.one(
         "Strategy",
@@ -164,61 +177,59 @@ def _objective(start: TuningSpec, suffix: str) -> tuple[str, str]:
         start=start.strategy,
         label=lambda name: strategies[name].title,
         key=f"tu_strategy_{suffix}",
-        on=right,
+        on=columns[1],
     )
-    left.caption("Ties are broken by the validation loss, then by time.")
-    right.caption(strategies[strategy].advice)
-    return objective, strategy
+    trials = columns[2].number_input(
+        "Trials", 1, search.MAX_TRIALS, start.max_trials, key=f"tu_trials_{suffix}"
+    )
+    parallel = columns[3].number_input(
+        "Parallel trials",
+        1,
+        search.MAX_PARALLEL,
+        start.parallel,
+        key=f"tu_parallel_{suffix}",
+        help="On this workstation, parallel trials share its cores.",
+    )
+    st.caption(strategies[strategy].advice)
+    return _Search(objective, strategy, int(trials), int(parallel))
 
 
-def _limits(start: TuningSpec, objective: str, strategy: str, suffix: str) -> _Search:
-    st.markdown("**When to stop**")
-    with st.grid(5, min_column_width=150, gap="small"):
-        trials = st.number_input(
-            "Trials", 1, search.MAX_TRIALS, start.max_trials, key=f"tu_trials_{suffix}"
-        )
-        parallel = st.number_input(
-            "At the same time",
-            1,
-            search.MAX_PARALLEL,
-            start.parallel,
-            key=f"tu_parallel_{suffix}",
-            help="On this workstation they share its cores.",
-        )
-        minutes = st.number_input(
-            "Time limit, minutes",
-            0.0,
-            value=start.max_seconds / 60,
-            key=f"tu_minutes_{suffix}",
-            help="0: none.",
-        )
-        patience = st.number_input(
-            "Without improvement",
-            0,
-            search.MAX_TRIALS,
-            start.patience,
-            key=f"tu_patience_{suffix}",
-            help="Stops after so many trials that are no better. 0: never.",
-        )
-        target = st.text_input(
-            "Target",
-            _target(start),
-            key=f"tu_target_{suffix}",
-            placeholder="none",
-            help="Stops as soon as a trial reaches it.",
-        )
-    early, baseline, seed = _trials(start, suffix)
-    return _Search(
-        objective,
-        strategy,
-        int(trials),
-        int(parallel),
-        minutes,
-        int(patience),
-        target.strip(),
-        early,
-        baseline,
-        seed,
+def _limits(start: TuningSpec, first: _Search, suffix: str) -> _Search:
+    """Draw the limits, folded as long as none is set."""
+    is_set = bool(start.max_seconds or start.patience or start.target is not None)
+    with st.expander("Limits and options", icon=":material/timer:", expanded=is_set):
+        with st.grid(3, min_column_width=150, gap="small"):
+            minutes = st.number_input(
+                "Time limit (minutes)",
+                0.0,
+                value=start.max_seconds / 60,
+                key=f"tu_minutes_{suffix}",
+                help="0: no limit.",
+            )
+            patience = st.number_input(
+                "Trials without improvement",
+                0,
+                search.MAX_TRIALS,
+                start.patience,
+                key=f"tu_patience_{suffix}",
+                help="Stops after this many trials that are no better. 0: never.",
+            )
+            target = st.text_input(
+                "Target value",
+                _target(start),
+                key=f"tu_target_{suffix}",
+                placeholder="none",
+                help="Stops when a trial reaches this value of the objective.",
+            )
+        early, baseline, seed = _trials(start, suffix)
+    return replace(
+        first,
+        minutes=minutes,
+        patience=int(patience),
+        target=target.strip(),
+        early_stopping=early,
+        baseline=baseline,
+        seed=seed,
     )
 
 
@@ -229,23 +240,22 @@ def _target(start: TuningSpec) -> str:
 
 
 def _trials(start: TuningSpec, suffix: str) -> tuple[bool, bool, str]:
-    """Whether bad trials stop early, whether the defaults are tried first, and the seed as
-    typed."""
+    """Draw early stopping, the defaults as first trial, and the seed; return them as typed."""
     with st.container(horizontal=True):
         early = st.toggle(
             "Stop bad trials early",
             start.early_stopping,
             key=f"tu_early_{suffix}",
             help=(
-                "Ends a trial whose best epoch is worse than the median of the others at the same "
-                "epoch."
+                "Stops a trial whose best epoch so far is worse than the median of the others at "
+                "the same epoch."
             ),
         )
         baseline = st.toggle(
-            "Try the defaults first",
+            "Run the defaults as trial 1",
             start.baseline,
             key=f"tu_baseline_{suffix}",
-            help="The first trial varies nothing: what the others have to beat.",
+            help="The baseline that the other trials are compared with.",
         )
         seed = st.text_input("Seed", str(start.seed), key=f"tu_seed_{suffix}", width=120)
     return early, baseline, seed.strip()
@@ -260,14 +270,14 @@ def _warm_start(start: TuningSpec, version: store.Version, suffix: str) -> tuple
     if not found:
         return ()
     chosen = choices.many(
-        "Learn from earlier tuning jobs",
+        "Warm start from earlier tuning jobs",
         list(found),
         start=start.warm_start,
         label=lambda i: found[i].name,
         key=f"tu_warm_{suffix}",
         help=(
-            "Their trials count as known where data, objective and ranges agree; the search goes "
-            "on from what they found."
+            "Uses their trials if dataset version, objective and ranges are the same. They do not "
+            "count towards the number of trials."
         ),
     )
     return tuple(chosen)
@@ -279,7 +289,7 @@ def _notes(
     space: Mapping[str, Range],
     how: _Search,
 ) -> None:
-    """What the search means: how many trials, how long, and what it cannot tell."""
+    """Say how many trials the search needs, how long it takes, and what it can't tell."""
     model_picker.download_note(fixed)
     photos = version.split_counts()["validation"]
     words = []
@@ -293,23 +303,23 @@ def _notes(
         total = spaces.grid_size(space)
         tried = "."
         if total > trials:
-            tried = f", of which {trials} are tried."
-        words.append(f"The grid means {sizes} = **{count(total, 'trial')}**{tried}")
+            tried = f"; {trials} of them will run."
+        words.append(f"The grid has {sizes} = **{count(total, 'trial')}**{tried}")
         trials = min(trials, total)
     if seconds := tuning_list.usual_seconds(version, fixed.get("mode", "frozen")):
         words.append(
-            f"Jobs like these took {duration(seconds)} here, "
-            f"so about {duration(seconds * trials / how.parallel)} in all."
+            f"Similar jobs took {duration(seconds)} here; expect about "
+            f"{duration(seconds * trials / how.parallel)} in total."
         )
     if 0 < photos < FEW_PHOTOS:
         words.append(
-            f"With {count(photos, 'validation photo')} one photo is {100 / photos:.1f} points of "
-            "accuracy, so expect ties."
+            f"With {count(photos, 'validation photo')}, one photo is {100 / photos:.1f} points of "
+            "accuracy: expect ties."
         )
     if idle := spaces.without_effect(space, fixed):
         words.append(
-            f"{', '.join(idle)}: no effect on a linear head, which lbfgs trains. Vary the head "
-            "too, or fix it to mlp."
+            f"{', '.join(idle)}: no effect on a linear head, which is trained by lbfgs. Vary the "
+            "head as well, or fix it to mlp."
         )
     if words:
         st.info("  \n".join(words), icon=":material/info:")
@@ -325,7 +335,8 @@ def _spec(
     where: Where,
     job_id: str,
 ) -> TuningSpec:
-    """What was asked for. Raises UserError, naming the field, for what cannot be."""
+    """Return the spec of the job. Raises UserError, naming the field, for a value that can't be
+    used."""
     target = None
     if how.target:
         target = _read(how.target, float, "Target")

@@ -1,5 +1,4 @@
-"""A tuning job on its page: how it stands, what it found, what to do next, and the charts, live
-while it runs."""
+"""A tuning job on its page: state, best trial, advice and charts, live while it runs."""
 
 from __future__ import annotations
 
@@ -16,7 +15,8 @@ from core.tuning import advice, leaderboard
 from core.tuning.leaderboard import Board, Trial
 from ui import choices, links
 from ui.shared import job_state, live
-from ui.text import age, count, duration, figure, plain, share
+from ui.text import count, duration, figure, plain, share
+from ui.training import heading
 from ui.tuning import actions as tuning_actions
 from ui.tuning import charts as tuning_charts
 from ui.tuning import filters as tuning_filters
@@ -38,10 +38,11 @@ ADVICE_ICONS = {
 
 
 def show(job: Job) -> None:
-    """The whole view; it redraws itself while the job runs and the page once when it has ended."""
-    # What cannot be read is said by the page, not by the part that redraws itself.
+    """Draw the view. It refreshes itself while the job runs, and the page once when it ends."""
+    # Raises here, outside the part that refreshes itself, if the job can't be read.
     leaderboard.read(job.id)
     now = backends.of(job).refresh(job)
+    tuning_actions.above(now)
     live.job(_live, now, LIVE_SECONDS)
     tuning_actions.details(now)
 
@@ -56,27 +57,24 @@ def _live(job: Job) -> None:
     tuning_trial.show(board)
     shown = filters.shown(board)
     if filters.narrowed:
-        st.caption(f"{len(shown)} of {count(len(board.trials), 'trial')} pass the filters.")
+        st.caption(f"{len(shown)} of {count(len(board.trials), 'trial')} match the filters.")
     VIEWS[st.session_state.get("tu_view") or "Leaderboard"](board, shown, filters)
 
 
 def _header(job: Job, board: Board) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        words = job_state.badge(job.state)
-        if job.status.started:
-            words += f" started {age(job.status.started)}"
-        st.markdown(words, width="content")
+        st.markdown(f"{job_state.badge(job.state)} {heading.started(job)}", width="content")
         job_state.where(job)
         tuning_actions.show(job, board)
     if job.state is State.FAILED:
         st.error(plain(job.status.reason), icon=":material/error:")
     elif job.state is State.STOPPED:
         st.info(
-            f"{plain(job.status.reason)} Its trials are kept: go on to add more.",
+            f"{plain(job.status.reason)} The finished trials are kept. Add trials to continue.",
             icon=":material/stop_circle:",
         )
     elif ended := TuningProgress.from_json(job.status.progress).ended:
-        st.caption(f"It ended because {plain(ended)}.")
+        st.caption(f"Finished: {plain(ended)}.")
 
 
 def _figures(job: Job, board: Board) -> None:
@@ -89,7 +87,7 @@ def _figures(job: Job, board: Board) -> None:
         st.metric(
             f"Best {board.objective.title.lower()}",
             figure(best.value if best else None, "{:.4f}"),
-            _gain(best, baseline),
+            _gain(board, best, baseline),
             border=True,
             height="stretch",
             delta_color="normal" if board.objective.maximize else "inverse",
@@ -110,7 +108,7 @@ def _figures(job: Job, board: Board) -> None:
             height="stretch",
         )
         st.metric(
-            "Running time" if not job.state.is_finished else "Took",
+            "Duration" if job.state.is_finished else "Running for",
             duration(job.status.seconds),
             border=True,
             height="stretch",
@@ -120,7 +118,7 @@ def _figures(job: Job, board: Board) -> None:
             figure(_middle(seconds), "{:.1f}"),
             border=True,
             height="stretch",
-            help="The median of the completed trials.",
+            help="Median of the completed trials.",
         )
     if not job.state.is_finished:
         st.progress(
@@ -129,11 +127,15 @@ def _figures(job: Job, board: Board) -> None:
         job_state.notes(job)
 
 
-def _gain(best: Trial | None, baseline: Trial | None) -> str | None:
-    """How much better the best trial is than the defaults, once both have a value."""
+def _gain(board: Board, best: Trial | None, baseline: Trial | None) -> str | None:
+    """How much better the best trial is than the defaults: in points for shares, else in the
+    objective's own unit; None until both have a value."""
     if best is None or baseline is None or best.value is None or baseline.value is None:
         return None
-    return f"{best.value - baseline.value:+.4f} on the defaults"
+    gain = best.value - baseline.value
+    if board.objective.maximize:
+        return f"{100 * gain:+.1f} points over the defaults"
+    return f"{gain:+.4f} compared with the defaults"
 
 
 def _middle(seconds: Sequence[float]) -> float | None:
@@ -143,21 +145,23 @@ def _middle(seconds: Sequence[float]) -> float | None:
 
 
 def _expected(job: Job, board: Board, done: int) -> str:
-    """How long it will still take if the trials go on like this."""
+    """Return the time left if the trials to come take as long as those so far."""
     spent = job.status.seconds
     if not board.trials or TuningProgress.from_json(job.status.progress).waits_for:
         return plain(job_state.phase(job))
     if done < 2 or not spent:
         shares = board.spec.resources is None and board.spec.fixed.get("mode", "frozen") == "frozen"
         if shares:
-            return "The first trial makes the features that the others share."
+            return "The first trial extracts the features that all trials share."
         return "The first trials are running."
-    return f"About {duration(spent / done * (board.spec.max_trials - done))} left."
+    trials = board.spec.max_trials
+    left = max(1.0, spent / done * (trials - done))
+    return f"Trial {min(done + 1, trials)} of {trials}, about {duration(left)} left"
 
 
 def _best(board: Board) -> None:
-    """The best trial and the ways to its model. Its test figure is shown because it is chosen
-    already, by validation."""
+    """Draw the best trial with links to its model. It was chosen by validation, so its test
+    accuracy may be shown."""
     best = board.best()
     if best is None:
         return
@@ -191,8 +195,8 @@ def _best(board: Board) -> None:
 
 
 def _tested(board: Board, best: Trial) -> str:
-    """The test figures of the best trial and of the defaults, once the search is over: before,
-    they would tempt."""
+    """Return the test accuracy of the best trial and of the defaults, once the search is over:
+    shown earlier, it would invite choosing by it."""
     if not board.job.state.is_finished:
         return ""
     words = ""
@@ -268,7 +272,7 @@ def _curves(board: Board, shown: Sequence[Trial], _filters: tuning_filters.Filte
     chosen = [trial for trial in shown if trial.curve]
     if len(chosen) > CURVES:
         st.caption(
-            f"The curves of the best {CURVES} of {len(chosen)} trials; filter to see others."
+            f"Curves of the best {CURVES} of {len(chosen)} trials. Use the filter to see others."
         )
     tuning_trial.curves(board, chosen[:CURVES], key=f"tu_curves_{board.job.id}", height=380)
 

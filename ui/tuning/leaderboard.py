@@ -1,4 +1,4 @@
-"""The leaderboard: one row per trial, the best on top, with its curve as a sparkline; a click
+"""The leaderboard: one row per trial, best first, with its curve as a sparkline; a click on a row
 opens the trial."""
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAX_ROWS_HEIGHT = 460
 
 
 def show(board: Board, trials: Sequence[Trial]) -> None:
-    """The table of these trials, in their order."""
+    """Draw the table of these trials, in their order."""
     if not trials:
         st.caption(
             "No trial passes the filters." if board.trials else "The first trial is being started."
@@ -47,18 +47,18 @@ def show(board: Board, trials: Sequence[Trial]) -> None:
 
 
 def as_csv(board: Board, trials: Sequence[Trial]) -> bytes:
-    """The shown trials, with everything that is known of each, for a spreadsheet."""
+    """Return the trials with all their values and figures as CSV."""
     return cells.safe_csv(leaderboard.frame(board, trials)).encode()
 
 
 def open_trial(number: int) -> None:
-    """Puts the trial into the address, where its panel is shown."""
+    """Open the panel of the trial by putting its number into the address."""
     st.query_params["trial"] = str(number)
 
 
 def _select(board: Board, trials: Sequence[Trial]) -> None:
-    # Rows move while trials come in: the row is looked up in what was on the screen, and the mark
-    # is taken away again.
+    # Rows move while trials arrive: the row is looked up in the table that was on the screen, and
+    # the mark is removed again.
     key = _key(board)
     rows = st.session_state[key]["selection"]["rows"]
     if rows and rows[0] < len(trials):
@@ -90,7 +90,7 @@ def _row(board: Board, trial: Trial, place: int | None) -> dict[str, object]:
 
 
 def short(text: str) -> str:
-    """A tuned value with four digits, which is as much as a person compares."""
+    """Return a tuned value with four significant digits."""
     try:
         return f"{float(text):.4g}"
     except ValueError:
@@ -98,7 +98,7 @@ def short(text: str) -> str:
 
 
 def spark(board: Board, trial: Trial) -> list[float]:
-    """The objective by epoch, thinned out."""
+    """Return the objective by epoch, thinned out."""
     values = [
         found
         for row in trial.curve

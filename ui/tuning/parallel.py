@@ -1,8 +1,8 @@
-"""Parallel coordinates: one line per trial across all hyperparameters and the objective, with
-axes that can be brushed.
+"""Parallel coordinates: one line per trial across all hyperparameters and the objective; axes can
+be brushed.
 
-A small component, because a brush has to come back to the page: it is a filter for every other
-chart, too. Names are set as text, never as HTML.
+A small component, because a brush has to come back to the page: it filters every other chart. Names
+are set as text, never as HTML.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PLOT = browser_code.component("fieldmark_parallel", __file__)
 
 
 def show(board: Board, filters: Filters) -> None:
-    """The chart; a brush sets the page's filters, a click on a line opens its trial."""
+    """Draw the chart. A brush sets the page's filters, a click on a line opens its trial."""
     known = [
         trial
         for trial in filters.listed(board)

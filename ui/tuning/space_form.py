@@ -1,4 +1,4 @@
-"""The fields of a search space: which hyperparameters vary, and from where to where."""
+"""The fields of a search space: which hyperparameters vary, and in which range."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ BAD = float("nan")
 
 
 def show(origin: Mapping[str, Range], mode: str, *, key: str, grid: bool) -> dict[str, Range]:
-    """The space as it stands in the form. `origin` is that of a job to start from; `grid` asks
-    for the number of values, too."""
+    """Draw the fields and return the space. `origin` is the space of a cloned job; `grid` asks for
+    the number of values as well."""
     offered = presets.of_mode(mode)
     start = None
     if not origin:
@@ -31,14 +31,14 @@ def show(origin: Mapping[str, Range], mode: str, *, key: str, grid: bool) -> dic
         start=start,
         label=lambda name: offered[name].title,
         key=f"{key}_preset_{mode}",
-        help="Fills in the fields below; change them as you like.",
+        help="Fills in the fields below.",
     )
     space = dict(origin)
     if chosen:
         st.caption(offered[chosen].advice)
         space = dict(offered[chosen].space)
     names = choices.many(
-        "Vary",
+        "Hyperparameters to vary",
         presets.tunable(mode),
         start=list(space),
         label=lambda name: name.replace("_", " "),
@@ -53,7 +53,7 @@ def show(origin: Mapping[str, Range], mode: str, *, key: str, grid: bool) -> dic
 
 
 def fixed_by_preset(mode: str, *, key: str) -> dict[str, str]:
-    """The fixed values that belong to the chosen start."""
+    """Return the fixed values that belong to the chosen preset."""
     chosen = st.session_state.get(f"{key}_preset_{mode}", next(iter(presets.of_mode(mode))))
     if chosen:
         return dict(presets.of_mode(mode)[chosen].fixed)
@@ -61,8 +61,8 @@ def fixed_by_preset(mode: str, *, key: str) -> dict[str, str]:
 
 
 def _row(name: str, values: Range, key: str, grid: bool) -> Range:
-    with st.container(border=True, key=f"{key}_row"):
-        label, fields = st.columns([1, 3], vertical_alignment="center")
+    with st.container(key=f"{key}_row"):
+        label, fields = st.columns([1, 3], vertical_alignment="bottom")
         label.markdown(f"**{name.replace('_', ' ')}**", help=scripts.BY_NAME[name].help)
         with fields:
             made = _fields(name, values, key, grid)
@@ -95,7 +95,7 @@ def _choices(name: str, values: Range, key: str) -> Range:
     if scripts.BY_NAME[name].choices:
         return Range("choice", choices=tuple(picked))
     own = st.text_input(
-        "More of your own",
+        "Other values",
         key=f"{key}_own",
         placeholder=example,
         help="Separated by commas.",
@@ -115,7 +115,7 @@ def _numbers(values: Range, key: str, grid: bool) -> Range:
         "Logarithmic",
         values.log,
         key=f"{key}_log",
-        help="Tries as many values from 0.001 to 0.01 as from 0.1 to 1.",
+        help="Draws as many values between 0.001 and 0.01 as between 0.1 and 1.",
     )
     points = values.points
     if grid:
@@ -133,7 +133,7 @@ def _number(text: str) -> float:
 
 
 def problem(name: str, values: Range) -> str:
-    """What is wrong with this range alone, or the empty string."""
+    """Return what is wrong with this range alone, or an empty string."""
     fixed = {"mode": "finetune"}
     if "frozen" in scripts.BY_NAME[name].modes:
         fixed = {}

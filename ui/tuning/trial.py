@@ -1,4 +1,4 @@
-"""One trial in a panel: its values, figures and curve, and what can be done with its model."""
+"""One trial in a panel: its values, figures and curve, and the actions on its model."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FEW = 6
 
 
 def show(board: Board) -> None:
-    """The panel of the trial in the address; nothing where none is."""
+    """Draw the panel of the trial in the address, if it names one."""
     number = links.parameter("trial")
     trial = next((trial for trial in board.trials if str(trial.number) == number), None)
     if trial is None:
@@ -56,7 +56,7 @@ def show(board: Board) -> None:
 
 
 def actions(trial: Trial, *, key: str) -> None:
-    """The ways from a trial to its model, an endpoint and its training job."""
+    """Draw the links from a trial to its model, an endpoint and its training job."""
     if trial.state is State.COMPLETED:
         links.button(
             "Open the model",
@@ -116,7 +116,7 @@ def _facts(board: Board, trial: Trial) -> None:
 
 
 def curves(board: Board, trials: Sequence[Trial], *, key: str, height: int = 260) -> None:
-    """One figure by epoch of each trial, on one scale; which one is chosen above the chart."""
+    """Draw one metric by epoch of each trial, on one scale, with the choice of the metric above."""
     names = [
         name for name in FIGURES if any(name in row for trial in trials for row in trial.curve)
     ]

@@ -325,8 +325,7 @@ def _endpoint_state(job: Job, details: LocalDetails) -> EndpointState:
 
 def _no_answer(endpoint: Endpoint, error: Exception) -> BackendError:
     return BackendError(
-        f"The endpoint {endpoint.name} does not answer ({error}). Look at its log, or start it "
-        "again."
+        f"The endpoint {endpoint.name} does not respond ({error}). See its log, or start it again."
     )
 
 

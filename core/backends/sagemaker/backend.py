@@ -1,5 +1,5 @@
-"""The SageMaker backend: every job an ordinary run folder here, and a watcher that does what is
-slow. Nothing here waits for AWS."""
+"""The SageMaker backend: every job has a run folder on this machine and a watcher process that
+talks to AWS. Nothing here waits for AWS."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 
 from core import settings
 from core.aws import account as accounts
-from core.aws import connection, containers
+from core.aws import connection, containers, instances
 from core.backends import logs
 from core.backends.base import Backend, Endpoint, LogChunk, Program
 from core.backends.sagemaker import job_facts, job_request
@@ -27,12 +27,12 @@ from core.training import script as scripts
 from core.tuning import objectives as tuning
 
 WORKER = "core.jobs.worker"
-# A watcher that was killed is followed by another one, but not by one a second.
+# A killed watcher is replaced, but not more often than this.
 RESTART_SECONDS = 2.0
 
 
 class SageMakerBackend(Backend):
-    """Runs everything in the person's AWS account."""
+    """Runs jobs and endpoints in the user's AWS account."""
 
     name = "sagemaker"
     title = "Amazon SageMaker"
@@ -54,8 +54,8 @@ class SageMakerBackend(Backend):
         version = store.version(spec.dataset_id, spec.version_id)
         if not version.split_counts()["validation"]:
             raise UserError(
-                "This dataset version has no validation photos to compare trials by. "
-                "Split it again first.",
+                "This dataset version has no validation photos to compare trials with. Split it "
+                "again first.",
                 field="version_id",
             )
         self._check(spec)
@@ -77,21 +77,22 @@ class SageMakerBackend(Backend):
         return endpoints.of_job(self.submit(spec))
 
     def submit(self, spec: specs.Spec) -> Job:
-        """The job's run folder and its watcher. The same spec again is the same job."""
+        """Create the job's run folder and start its watcher. The same spec again is the same
+        job."""
         name = clean_name(spec.name, "name")
         account = accounts.required()
         body = {**specs.as_dict(spec), "account": asdict(account)}
         try:
             job, lock = jobs.create(spec.id, spec.kind, name, self.name, body)
         except OSError as error:
-            raise BackendError(f"{name} could not be started: {files.os_reason(error)}") from error
+            raise BackendError(f"{name} can't be started. {files.os_reason(error)}") from error
         if lock is None:
             return job
         return self._watch(job, lock)
 
     def refresh(self, job: Job) -> Job:
-        # The lock first, as on this workstation; but here the end of the watcher is not the end of
-        # the job.
+        # The lock is read first, as on this workstation; but the end of the watcher is not the end
+        # of the job.
         with files.there(job.folder.path, "job"):
             return self._refreshed(job)
 
@@ -99,7 +100,7 @@ class SageMakerBackend(Backend):
         held = locks.is_locked(job.folder.lock)
         now = jobs.read(job.id)
         if now.tuning_id and not now.state.is_finished:
-            # A trial is watched by its tuning job's watcher.
+            # The tuning job's watcher also watches its trials.
             self.refresh(jobs.read(now.tuning_id))
             return now
         if (
@@ -173,11 +174,12 @@ class SageMakerBackend(Backend):
         endpoints.delete(endpoint)
 
     def _check(self, spec: specs.TrainingSpec | specs.TuningSpec) -> None:
-        resources = job_request.resources_of(spec)
-        containers.training(accounts.required(), resources.instance_type)
+        account, resources = accounts.required(), job_request.resources_of(spec)
+        containers.training(account, resources.instance_type)
+        instances.check(resources.instance_type, "training", own_image=bool(account.training_image))
 
     def _watch(self, job: Job, lock: int) -> Job:
-        """Start the job's watcher, which takes over the lock."""
+        """Start the job's watcher and hand it the lock."""
         try:
             os.utime(job.folder.lock)
             if job.state.is_finished:
@@ -187,7 +189,8 @@ class SageMakerBackend(Backend):
                 command, job.folder.path, lock=lock, variables=connection.environment()
             )
         except OSError as error:
-            raise BackendError(f"{job.name} can't be watched: {files.os_reason(error)}") from error
+            words = f"The watcher of {job.name} can't be started. {files.os_reason(error)}"
+            raise BackendError(words) from error
         finally:
             os.close(lock)
         return replace(job, status=replace(job.status, pid=pid))

@@ -1,4 +1,4 @@
-"""What a page says of a job on SageMaker: machines, what was billed, and how old this is."""
+"""Facts about a job on SageMaker: instances, region, billed time and cost, and their age."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from core.jobs.specs import TransformSpec
 from core.jobs.status.progress import Machines, Progress
 from core.jobs.store import Job
 
-# Watchers ask at least this often while all is well.
+# Watchers ask AWS at least this often while it responds.
 FRESH_SECONDS = 30.0
 
 
 def facts(job: Job) -> dict[str, str]:
-    """In words, by title; without what is not known yet."""
+    """Return the known facts in words, by title."""
     told, wanted = Machines.from_json(job.status.progress), job.spec.get("resources") or {}
     machine = told.instance_type or str(wanted.get("instance_type", ""))
     count = told.instance_count or int(wanted.get("instance_count", 1))
@@ -23,7 +23,7 @@ def facts(job: Job) -> dict[str, str]:
     words = f"{_times(count)}{machine}"
     if spot:
         words += ", spot"
-    found = {"Machines": words, "Region": region}
+    found = {"Instances": words, "Region": region}
     billed = told.billable_seconds
     if billed:
         use = "training"
@@ -36,9 +36,9 @@ def facts(job: Job) -> dict[str, str]:
         if cost.at_most is not None and not spot:
             found["Billed"] += f", {_about(cost.at_most)}"
         if spot and (trained := told.training_seconds):
-            found["Saved by spot"] = f"{max(0.0, 1 - billed / trained):.0%} saved by spot"
+            found["Saved by spot"] = f"{100 * max(0.0, 1 - billed / trained):.0f} % saved by spot"
     if told.interruptions:
-        found["Taken back"] = f"machines taken back {_how_often(told.interruptions)}"
+        found["Interruptions"] = f"interrupted {_how_often(told.interruptions)}"
     return {title: text for title, text in found.items() if text}
 
 
@@ -62,8 +62,7 @@ def _about(usd: float) -> str:
 
 
 def notice(job: Job) -> str:
-    """How old what is shown is, and why it is not newer; empty where it is fresh, and for a job
-    that has ended."""
+    """Return how old the facts are and why, or '' if they are fresh or the job has ended."""
     told = Progress.from_json(job.status.progress)
     if job.state.is_finished:
         return ""
@@ -76,7 +75,7 @@ def notice(job: Job) -> str:
     if old >= 120:
         ago = f"{old / 60:.0f} min"
     text = (
-        f"As SageMaker said it at {time.strftime('%H:%M:%S', time.localtime(told.seen))}, "
+        f"Last update from SageMaker: {time.strftime('%H:%M:%S', time.localtime(told.seen))}, "
         f"{ago} ago."
     )
     return f"{text} {told.stale}".rstrip()

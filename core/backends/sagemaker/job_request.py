@@ -1,5 +1,5 @@
-"""What is asked of SageMaker, as boto3 takes it: plain functions from a spec to a request, so that
-a request can be shown and tested."""
+"""Requests to SageMaker in boto3's format: functions from a spec to a request, so that a request
+can be shown and tested."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core import settings
-from core.aws import containers, storage
+from core.aws import containers, instances, storage
 from core.aws.account import Account
 from core.aws.documents import Json
 from core.backends.sagemaker import packaging
@@ -26,10 +26,10 @@ TAG = "fieldmark"
 
 @dataclass(frozen=True)
 class Inputs:
-    """Where the parts of a training lie: whole URIs.
+    """The URIs of a training job's inputs.
 
-    `images` names the photos one by one; `weights` ends with a slash, as does `features`, which is
-    empty where no earlier job made any.
+    `images` is a manifest of the photos; `weights` and `features` end with a slash; `features` is
+    '' without features of an earlier job.
     """
 
     code: str
@@ -41,7 +41,7 @@ class Inputs:
 
 
 def training(spec: TrainingSpec, account: Account, inputs: Inputs) -> Json:
-    """The request for CreateTrainingJob."""
+    """Return the request for CreateTrainingJob."""
     resources = resources_of(spec)
     values = {
         "name": carried_name(spec.name),
@@ -64,9 +64,9 @@ def training(spec: TrainingSpec, account: Account, inputs: Inputs) -> Json:
 
 
 def script_mode(account: Account, code: str) -> dict[str, str]:
-    """The hyperparameters by which AWS's toolkit finds our script.
+    """Return the hyperparameters by which AWS's toolkit finds the training script.
 
-    A container without a network is handed the archive as a channel.
+    A container without a network gets the archive as a channel.
     """
     archive = code
     if account.network_isolation:
@@ -80,7 +80,7 @@ def script_mode(account: Account, code: str) -> dict[str, str]:
 
 
 def shared(job_id: str, account: Account, resources: Resources, inputs: Inputs) -> Json:
-    """What a training job and a tuning job's trials are asked for in the same words."""
+    """Return the part of the request that training jobs and tuning trials share."""
     limit = {"MaxRuntimeInSeconds": resources.max_seconds}
     if resources.spot:
         limit["MaxWaitTimeInSeconds"] = resources.max_seconds + resources.wait_seconds
@@ -92,7 +92,8 @@ def shared(job_id: str, account: Account, resources: Resources, inputs: Inputs) 
     }
     if account.kms_key:
         output["KmsKeyId"] = account.kms_key
-        machines["VolumeKmsKeyId"] = account.kms_key
+        if not instances.has_local_disk(resources.instance_type):
+            machines["VolumeKmsKeyId"] = account.kms_key
     return {
         "RoleArn": account.role_arn,
         "InputDataConfig": channels(account, inputs),
@@ -115,7 +116,7 @@ def channels(account: Account, inputs: Inputs) -> list[Json]:
     if inputs.photos < settings.stream_from():
         photos = _channel("images", "ManifestFile", inputs.images, "File")
     else:
-        # FastFile reads only whole prefixes, never a list.
+        # FastFile supports prefixes, but no manifests.
         photos = _channel("images", "S3Prefix", f"{account.uri(storage.IMAGES)}/", "FastFile")
     found = [
         photos,
@@ -146,7 +147,8 @@ def vpc(account: Account) -> Json:
 
 
 def tags(spec: Spec, **more: str) -> list[dict[str, str]]:
-    """What marks a thing as ours. Tags take fewer characters than names do."""
+    """Return the tags that mark a resource as Fieldmark's. Tags allow fewer characters than
+    names."""
     values = {
         TAG: "1",
         f"{TAG}:name": spec.name,
@@ -158,9 +160,9 @@ def tags(spec: Spec, **more: str) -> list[dict[str, str]]:
 
 
 def resources_of(spec: TrainingSpec | Any) -> Resources:
-    """UserError where a spec does not say what to run on: that is never chosen for a person, for it
-    costs money."""
+    """Return the spec's resources. Raises UserError without an instance type: a default would cost
+    money unasked."""
     if spec.resources is None or not spec.resources.instance_type:
-        raise UserError("Choose an instance type to run on.", field="instance_type")
+        raise UserError("Choose an instance type.", field="instance_type")
     found: Resources = spec.resources
     return found

@@ -1,5 +1,5 @@
-"""A SageMaker job's log, brought line by line into its run folder, each line once, also across
-watchers that were killed."""
+"""A SageMaker job's log, copied into its run folder; each line once, even if watchers are
+killed."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ from core.jobs.run_folder import RunFolder
 TRAINING = "/aws/sagemaker/TrainingJobs"
 STATE = "streams.json"
 PAGES = 10
-# Streams of a job that begin later, of another host or of a spot machine's successor, are looked
-# for every so many quiet turns.
+# New streams, of another host or after a spot interruption, are looked for every so many turns.
 LOOK_FOR_STREAMS = 5
 _HOST = re.compile(r"/(algo-\d+)")
 
 
 class LogTail:
-    """Reads on in every stream of one job.
+    """Reads every stream of one job.
 
-    What was read is known by its place in each stream and by the size of the log then.
+    Its position in each stream is stored together with the size of the log.
     """
 
     def __init__(self, folder: RunFolder, name: str, region: str, group: str = TRAINING) -> None:
@@ -38,13 +37,13 @@ class LogTail:
 
     @property
     def found(self) -> bool:
-        """Whether the job has said anything yet."""
+        """Whether the job has logged anything yet."""
         return bool(self._tokens)
 
     def read(self) -> bool:
-        """Append what is new to the log; whether there was anything.
+        """Append new lines to the log; return whether there were any.
 
-        BackendError where the platform does not answer.
+        Raises BackendError if AWS does not respond.
         """
         self._turn += 1
         if not self._tokens or self._turn % LOOK_FOR_STREAMS == 0:
@@ -54,14 +53,14 @@ class LogTail:
 
     def _find_streams(self) -> None:
         try:
-            with connection.translate_errors("looking for the log"):
+            with connection.translate_errors("finding the log"):
                 pages = self.client.get_paginator("describe_log_streams").paginate(
                     logGroupName=self.group, logStreamNamePrefix=f"{self.name}/"
                 )
                 names = [stream["logStreamName"] for page in pages for stream in page["logStreams"]]
         except BackendError as error:
             if aws_errors.is_missing(error):
-                return  # the group appears with the first job's first line
+                return  # The log group is created with the first line.
             raise
         for name in names:
             self._tokens.setdefault(name, "")
@@ -80,7 +79,7 @@ class LogTail:
                 if aws_errors.is_missing(error):
                     return news
                 raise
-            # The end of a stream is where the token stays the same.
+            # At the end of a stream the token stays the same.
             if page["nextForwardToken"] == token and not page["events"]:
                 return news
             self._append(
@@ -93,13 +92,12 @@ class LogTail:
 
     def _append(self, stream: str, messages: list[str], token: str) -> None:
         host = _HOST.search(stream)
-        # The first host speaks for all; what others say is marked, so that no metric is counted
-        # twice.
+        # Lines of other hosts are marked, so that no metric is counted twice.
         mark = ""
         if host and host[1] != "algo-1":
             mark = f"[{host[1]}] "
         with self.folder.log.open("ab") as log:
-            # The toolkit puts an empty line after many of the script's.
+            # The toolkit adds empty lines.
             if lines := [f"{mark}{message.rstrip()}\n" for message in messages if message.strip()]:
                 log.write("".join(lines).encode())
                 log.flush()
@@ -113,7 +111,7 @@ class LogTail:
         return self.folder.path / STATE
 
     def _restore(self) -> None:
-        """Go on where the last watcher was sure to be: what it wrote after that is cut off and read
+        """Continue at the last stored position; later lines in the log are cut off and read
         again."""
         try:
             state = files.read_json(self._state)

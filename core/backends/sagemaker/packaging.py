@@ -1,8 +1,8 @@
-"""What a training container is sent besides photos: our scripts with all that they need beyond
-AWS's PyTorch image, and the weights.
+"""The inputs of a training container besides photos: the training scripts with their dependencies,
+and the pretrained weights.
 
-Nothing is installed when a job starts: timm's model code travels inside the archive, pretrained
-weights as a channel.
+Nothing is installed when a job starts: timm's model code is part of the archive, the weights are a
+channel.
 """
 
 from __future__ import annotations
@@ -23,16 +23,14 @@ ENTRY = "train.py"
 # The folder in which sm_scripts/fieldmark_ml/network/zoo.py looks for timm's code.
 TIMM = "timm_models"
 _TIMM_PARTS = ("version.py", "data/constants.py", "layers/*.py", "models/*.py")
-# With pip allowed, what makes a CPU several times quicker, and what opens HEIC; the toolkit reads
-# this file.
+# Installed by the toolkit if pip is allowed: OpenVINO for fast CPUs, and HEIC support.
 REQUIREMENTS = "requirements.txt"
 PACKAGES = b"openvino>=2025.3,<2027\npillow-heif>=1.8,<2\n"
 SUFFIXES = (".safetensors", ".pth")
 
 
 def sourcedir(*, allow_pip: bool) -> bytes:
-    """`sourcedir.tar.gz` for SageMaker's script mode: the same bytes for the same files, whenever
-    it is made."""
+    """Return `sourcedir.tar.gz` for SageMaker's script mode; the same files give the same bytes."""
     buffer = io.BytesIO()
     with (
         gzip.GzipFile("", "wb", fileobj=buffer, mtime=0) as packed,
@@ -46,7 +44,7 @@ def sourcedir(*, allow_pip: bool) -> bytes:
 
 
 def members(*, allow_pip: bool) -> Iterator[tuple[str, bytes]]:
-    """(name, bytes) of every file of the archive."""
+    """Yield (name, bytes) of every file of the archive."""
     for path in settings.SM_SCRIPTS.rglob("*.py"):
         yield path.relative_to(settings.SM_SCRIPTS).as_posix(), path.read_bytes()
     timm = _package("timm")
@@ -58,16 +56,15 @@ def members(*, allow_pip: bool) -> Iterator[tuple[str, bytes]]:
 
 
 def weights(arch: str) -> list[tuple[str, Path]]:
-    """(name in the channel, file) of the pretrained weights of an `--arch` list.
+    """Return (name in the channel, file) of the pretrained weights of an `--arch` list.
 
-    Downloads what is not on this machine. BackendError where that does not work, and for a name
-    that timm does not have.
+    Downloads missing weights. Raises BackendError if that fails, or if timm does not know a name.
     """
     return [_weights(choice.name) for choice in scripts.choices(arch)]
 
 
 def digest(paths: list[tuple[str, Path]]) -> str:
-    """Names a set of files by their names and contents."""
+    """Return a hash of the names and contents of a set of files."""
     total = hashlib.sha256()
     for name, path in sorted(paths):
         with path.open("rb") as file:
@@ -103,10 +100,9 @@ def _downloaded(timm_name: str, hub: str) -> Path:
     except Exception as error:
         first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise BackendError(
-            f"The weights of {timm_name} could not be downloaded to this machine, so "
-            f"there is nothing to send ({first}). "
-            f"Use lite0, lite1 or lite2, which are here, or put {timm_name}.safetensors "
-            f"into {settings.weights_dir()}."
+            f"The weights of {timm_name} can't be downloaded to this machine ({first}). "
+            "Use lite0, lite1 or lite2, which need no download, or copy "
+            f"{timm_name}.safetensors to {settings.weights_dir()}."
         ) from error
 
 
@@ -120,18 +116,17 @@ def _hub_of(timm_name: str) -> str:
     )
     if known is None or not known.hf_hub_id:
         raise BackendError(
-            f"timm has no pretrained weights called {timm_name!r}; its list is at "
-            "https://huggingface.co/timm."
+            f"timm has no pretrained weights named {timm_name!r}. See https://huggingface.co/timm."
         )
     return str(known.hf_hub_id)
 
 
 def _package(name: str) -> Path:
-    """The folder of an installed package, found without importing it."""
+    """Return the folder of an installed package without importing it."""
     spec = importlib.util.find_spec(name)
     if not spec or not spec.origin:
         raise BackendError(
-            f"The package {name} is not installed here, so it can't be sent along. Run: "
-            "pip install -r requirements.txt"
+            f"The package {name} is not installed on this machine. Run: pip install -r "
+            "requirements.txt"
         )
     return Path(spec.origin).parent

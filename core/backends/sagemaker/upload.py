@@ -1,5 +1,5 @@
-"""A dataset version into the bucket: every photo once, named by its content, many at a time; what
-is there already is not sent again."""
+"""Uploads a dataset version: every photo once, named by its content, in parallel; photos already in
+the bucket are skipped."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from core.io import files
 logger = logging.getLogger(__name__)
 
 THREADS = 16
-# Photos handed to the threads at once, so that a million of them are not a million waiting objects.
+# Photos queued at a time, so that memory stays constant.
 AT_A_TIME = 2_000
-# Up to here asking for each photo is quicker than listing all that may lie there.
+# Up to this many photos, checking each one is faster than listing the bucket.
 ASK_EACH = 2_000
 SAMPLE = 20
 REPORT_SECONDS = 1.0
@@ -39,9 +39,9 @@ TABLE = "manifest.csv"
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an upload is.
+    """The progress of an upload.
 
-    `there` photos were in the bucket already, `unreadable` are not on this machine any more.
+    `there` photos were in the bucket already; `unreadable` can't be read on this machine.
     """
 
     done: int
@@ -64,8 +64,8 @@ Report = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class Uploaded:
-    """Where a version lies: `images` names its photos (a ManifestFile), `table` is its
-    manifest.csv; both are whole URIs."""
+    """The URIs of an uploaded version: `images` is a ManifestFile of its photos, `table` its
+    manifest.csv."""
 
     images: str
     table: str
@@ -80,12 +80,10 @@ def version(
     report: Report,
     check_stop: Callable[[], None],
 ) -> Uploaded:
-    """Send what is missing of a version and return where it lies.
+    """Upload the missing photos of a version and return its URIs.
 
-    `folder` is where the job keeps its own manifest.csv.
-
-    Ended at any moment, it goes on where it was: photos are looked for one by one, and the list of
-    them is written last. `check_stop` is called often and may raise.
+    `folder` gets the job's copy of manifest.csv. An interrupted upload continues: photos are
+    checked one by one, and their list is written last. `check_stop` is called often and may raise.
     """
     frame = manifest.read(store.version(dataset_id, version_id).manifest_path)
     used = frame[frame["split"].isin(USED) & (frame["problem"] == "")]
@@ -116,10 +114,7 @@ def version(
 
 
 def _table(frame: pd.DataFrame, keys: pd.Series[str], path: Path) -> bytes:
-    """manifest.csv with a column `key`: where each photo lies below the images channel.
-
-    Its `path` stays what people know it by.
-    """
+    """Return manifest.csv with a column `key`: the photo's location below the images channel."""
     manifest.write_csv(frame, path)
     text = pd.read_csv(path, dtype=str, keep_default_na=False)
     text["key"] = keys.reindex(frame.index).fillna("").to_numpy()
@@ -129,8 +124,7 @@ def _table(frame: pd.DataFrame, keys: pd.Series[str], path: Path) -> bytes:
 
 
 def _any_missing(to: Store, keys: list[str]) -> bool:
-    """Whether one of a few photos, by chance, is not there: somebody may have emptied the bucket
-    since."""
+    """Return whether a photo of a random sample is missing: the bucket may have been emptied."""
     chosen = random.sample(keys, min(SAMPLE, len(keys)))
     with ThreadPoolExecutor(THREADS) as pool:
         return not all(pool.map(lambda key: to.has(f"{IMAGES}/{key}"), chosen))
@@ -140,15 +134,14 @@ def _any_missing(to: Store, keys: list[str]) -> bool:
 class Sending:
     """One upload of photos: key -> (file, sha256).
 
-    Photos whose files are gone or changed are counted and left out, as in training.
+    Missing or changed files are counted and left out, as in training.
     """
 
     to: Store
     photos: dict[str, tuple[Path, str]]
     report: Report
     check_stop: Callable[[], None]
-    # Of files whose photos lie in S3 already: the folder that stands for that place, and the
-    # object.
+    # The S3 objects of files that come from S3 and may be copied there.
     origins: dict[Path, remote.Origin] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
     _done: int = 0
@@ -158,7 +151,8 @@ class Sending:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self) -> None:
-        """Raises BackendError where AWS refuses, and what `check_stop` raises."""
+        """Upload the photos. Raises BackendError if AWS rejects a request, and what `check_stop`
+        raises."""
         started = time.monotonic()
         with ThreadPoolExecutor(THREADS) as pool:
             there = self._present(pool.map)
@@ -182,7 +176,7 @@ class Sending:
     def _present(
         self, mapped: Callable[[Callable[[str], bool], Iterable[str]], Iterable[bool]]
     ) -> set[str]:
-        """Those of the photos that lie in the bucket already."""
+        """Return the photos that are in the bucket already."""
         if len(self.photos) <= ASK_EACH:
             flags = mapped(lambda key: self.to.has(f"{IMAGES}/{key}"), self.photos)
             return {key for key, there in zip(self.photos, flags, strict=True) if there}
@@ -206,7 +200,7 @@ class Sending:
             data = path.read_bytes()
             problem = ""
             if hashlib.sha256(data).hexdigest() != image_id:
-                problem = "it changed since the import"
+                problem = "it changed after the import"
         except OSError as error:
             data, problem = b"", error.strerror or str(error)
         if problem:
@@ -220,10 +214,8 @@ class Sending:
             self._bytes += len(data)
 
     def _copied(self, key: str, origin: remote.Origin) -> bool:
-        """Whether the photo went from one place in S3 to the other.
-
-        Where S3 will not do that, it comes by way of this machine.
-        """
+        """Copy the photo inside S3; return False if S3 rejects that: then this machine uploads
+        it."""
         try:
             connection.retry(
                 lambda: self.to.take(origin.bucket, origin.key, origin.etag, f"{IMAGES}/{key}"),
@@ -247,8 +239,9 @@ class Sending:
         if self.unreadable and len(self.unreadable) == len(self.photos):
             first = "; ".join(list(self.unreadable.values())[:NAMED])
             raise BackendError(
-                "None of the photos can be read on this machine, so there is nothing to "
-                f"send. The first: {first}."
+                "None of the photos can be read on this machine. Was the folder moved? First "
+                "errors: "
+                f"{first}."
             )
         for text in self.unreadable.values():
-            logger.warning("left out, for it can't be sent: %s", text)
+            logger.warning("Photo left out: %s", text)

@@ -1,8 +1,7 @@
-"""Watching what runs on SageMaker from here: created once, asked every few seconds, stopped when
-asked, and never lost.
+"""Watches a job on SageMaker: creates it once, reads its state every few seconds, and stops it on
+request.
 
-The platform is the truth. While it does not answer, nothing is decided: what was seen last stays,
-with its time.
+SageMaker's answer counts. While there is none, the last known state stays, with its time.
 """
 
 from __future__ import annotations
@@ -28,19 +27,21 @@ logger = logging.getLogger(__name__)
 FINISHED = ("Completed", "Failed", "Stopped")
 KNOWN = ("InProgress", "Stopping", *FINISHED)
 SLICE = 0.1
-# Asked less and less often while nothing changes, up to so many times the usual pause.
+# The pause grows while nothing changes, up to this many usual pauses.
 SLOWEST = 5
 GROWTH = 1.3
-# While AWS does not answer at all.
+# The longest pause while AWS does not respond.
 LONGEST_SECONDS = 60.0
+# AWS is eventually consistent: for so long after a create, "not found" may be an old answer.
+CONSISTENT_SECONDS = 60.0
 
 Answer = TypeVar("Answer")
 
 
 class Watched(Protocol):
-    """A job on the platform.
+    """A job on SageMaker.
 
-    `describe` is None where there is no such job; all but `facts` may raise BackendError.
+    `describe` returns None if there is no such job; all but `facts` may raise BackendError.
     """
 
     def describe(self) -> Json | None: ...
@@ -50,20 +51,20 @@ class Watched(Protocol):
     def stop(self) -> None: ...
 
     def status(self, described: Mapping[str, Any]) -> str:
-        """InProgress, Stopping, Completed, Failed, Stopped; or a word that is new."""
+        """Return InProgress, Stopping, Completed, Failed, Stopped, or an unknown status."""
         ...
 
     def look(self, described: Mapping[str, Any]) -> bool:
-        """What else there is to read while it runs; whether there was anything new."""
+        """Read what else a running job offers; return whether there was anything new."""
         ...
 
     def facts(self, described: Mapping[str, Any]) -> dict[str, object]:
-        """What the job's page shows of it."""
+        """Return the facts on the job's page."""
         ...
 
 
 class Watch:
-    """One watcher's turns over one job."""
+    """The turns of one watcher over one job."""
 
     def __init__(self, worker: Worker, watched: Watched) -> None:
         self.worker, self.watched = worker, watched
@@ -73,19 +74,21 @@ class Watch:
         }
         self._pause = settings.poll_seconds()
         self._stop_sent = False
+        self._created = -CONSISTENT_SECONDS
 
     def submit(self) -> None:
         """Create the job.
 
-        Its name is ours and is the token: where the answer was lost, what is there is taken up,
-        never made twice.
+        Its name is the idempotency token: if the answer was lost, the existing job is adopted.
         """
         while True:
             try:
                 self.watched.create()
+                self.note_create()
                 return
             except BackendError as error:
                 if aws_errors.is_there_already(error):
+                    self.note_create()
                     return
                 if not aws_errors.is_transient(error):
                     raise failures.refusal(error) from error.__cause__
@@ -95,30 +98,46 @@ class Watch:
                 return
             self.worker.check_stop()
 
+    def note_create(self) -> None:
+        """Something was created just now: until it is known everywhere, its absence means
+        nothing."""
+        self._created = time.monotonic()
+
+    @property
+    def is_settling(self) -> bool:
+        return time.monotonic() - self._created < CONSISTENT_SECONDS
+
     def exists(self) -> bool:
-        """Whether the platform has the job; asked until there is an answer."""
+        """Return whether SageMaker has the job; retried until there is an answer."""
         return self.retry_until_answered(self.watched.describe) is not None
 
     def retry_until_answered(self, ask: Callable[[], Answer]) -> Answer:
-        """Ask until there is an answer; a refusal is raised.
+        """Return what `ask` returns; transient errors are retried without limit, others raised.
 
-        Leaves where this process is asked to end.
+        Raises Left if this process is asked to end.
         """
         pause = settings.poll_seconds()
         while True:
             try:
                 return ask()
             except BackendError as error:
-                if not aws_errors.is_transient(error):
+                unknown = self.is_settling and aws_errors.is_missing(error)
+                if not unknown and not aws_errors.is_transient(error):
                     raise
                 self._stale(error)
             self._wait(pause)
             pause = min(LONGEST_SECONDS, pause * 2)
 
     def follow(self) -> Json:
-        """Ask until the job has ended and return what the platform says of it then."""
+        """Read the state until the job has ended; return its last description."""
         while True:
-            described = self.retry_until_answered(self._describe)
+            described = self.retry_until_answered(self.watched.describe)
+            if described is None and self.is_settling:
+                self._wait(settings.poll_seconds())
+                continue
+            if described is None:
+                raise BackendError("SageMaker no longer has this job.")
+            self.seen = time.time()
             status = self.watched.status(described)
             if status not in FINISHED:
                 self._pass_stop_on(status)
@@ -129,16 +148,9 @@ class Watch:
             self._wait(self._next_pause(news))
 
     def say(self, **facts: object) -> None:
-        """Show something of our own, before the platform knows of the job."""
+        """Show our own facts, before SageMaker knows the job."""
         self.facts = facts
         self.worker.progress(**facts)
-
-    def _describe(self) -> Json:
-        described = self.watched.describe()
-        if described is None:
-            raise BackendError("SageMaker does not know this job any more.")
-        self.seen = time.time()
-        return described
 
     def _pass_stop_on(self, status: str) -> None:
         if self.worker.stopping and not self._stop_sent and status != "Stopping":
@@ -146,8 +158,8 @@ class Watch:
                 self.watched.stop()
                 self._stop_sent = True
             except BackendError as error:
-                # It may have ended in this very moment; the next answer says so.
-                logger.warning("stopping: %s", error)
+                # It may have just ended; the next answer shows that.
+                logger.warning("The job can't be stopped. %s", error)
         self.worker.ending = status == "Stopping"
 
     def _look(self, described: Mapping[str, Any]) -> bool:
@@ -155,7 +167,7 @@ class Watch:
             return self.watched.look(described)
         except BackendError as error:
             if not aws_errors.is_transient(error):
-                logger.warning("the log can't be read: %s", error)
+                logger.warning("The log can't be read. %s", error)
             return False
 
     def _show(self, described: Mapping[str, Any], status: str) -> None:
@@ -179,8 +191,8 @@ class Watch:
         return self._pause
 
     def _wait(self, seconds: float) -> None:
-        """Raises Left where this process is asked to end; wakes up early for a stop that was not
-        passed on yet."""
+        """Wait; return early for a stop request that was not passed on yet. Raises Left if this
+        process is asked to end."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             if self.worker.leaving:

@@ -147,19 +147,19 @@ def _warnings(report: ImportReport) -> list[str]:
             report.imbalance >= WARN_IMBALANCE
         ),
         (
-            f"{report.clash_count:,} photos are in two classes with identical bytes: one of the "
-            "two labels is wrong."
+            f"Photos with identical bytes in two classes: {report.clash_count:,}. One of the two "
+            "labels is wrong."
         ): report.clash_count,
         (
-            f"{report.leak_count:,} photos are in two parts of the official split, which inflates "
-            "its accuracy."
+            f"Photos in two parts of the official split: {report.leak_count:,}. They inflate its "
+            "accuracy."
         ): report.leak_count,
         (
-            f"{report.row_error_count:,} table rows can't be used; the report lists them."
+            f"Table rows that can't be used: {report.row_error_count:,}. The report lists them."
         ): report.row_error_count,
         (
-            f"{links:,} links were ignored because they point outside the folders that Fieldmark "
-            "may read. Import the folder they point to instead."
+            f"Ignored links that point outside the folders that Fieldmark may read: {links:,}. "
+            "Import the folder they point to."
         ): links,
         f"Excluded because too few photos can be used: {small}.": report.left_out,
     }

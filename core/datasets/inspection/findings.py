@@ -14,6 +14,7 @@ import pandas as pd
 
 from core.datasets import store
 from core.datasets.inspection import duplicates, labels, outliers, projection, quality, vectors
+from core.datasets.inspection import progress as phases
 from core.datasets.inspection.vectors import Floats, Ints, Neighbours
 from core.datasets.store import Version
 from core.errors import FieldmarkError, UserError
@@ -102,13 +103,13 @@ def find(
         label[first],
         group[first],
         contents.near,
-        progress=lambda done, total: progress("Judging labels", done, total),
+        progress=lambda done, total: progress(phases.LABELS, done, total),
     )
     check()
     far, deviation = outliers.unusual(outliers.distances(contents.near))
     photos = _photos(contents, names, given, figures, deviation, group)
     for method in maps:
-        progress(f"Drawing the map ({projection.TITLES[method]})", 0, 1)
+        progress(f"{phases.MAP} ({projection.TITLES[method]})", 0, 1)
         points = getattr(projection, method)(contents.units)[contents.member]
         photos[f"{method}_x"], photos[f"{method}_y"] = points[:, 0], points[:, 1]
         check()
@@ -139,7 +140,7 @@ def _contents(frame: pd.DataFrame, caches: Sequence[str], progress: Report) -> _
     first = np.unique(member, return_index=True)[1].astype(np.int64)
     units = vectors.unit(vectors.reduced(matrix[found][first]))
     near = vectors.neighbours(
-        units, NEIGHBOURS, lambda done, total: progress("Comparing photos", done, total)
+        units, NEIGHBOURS, lambda done, total: progress(phases.NEIGHBOURS, done, total)
     )
     assert len(ids) == len(first)
     return _Contents(frame, first, member.astype(np.int64), units, near)
@@ -182,7 +183,7 @@ def _looked_at(
         for start in range(0, len(files), BATCH):
             check()
             thumbnails += pool.map(look, range(start, min(start + BATCH, len(files))))
-            progress("Looking at each photo", len(thumbnails), len(files))
+            progress(phases.QUALITY, len(thumbnails), len(files))
     new = np.flatnonzero(~known & np.isfinite(figures[:, 0]))
     if len(new):
         feature_cache.keep(QUALITY_CACHE, [image_ids[place] for place in new], figures[new])
@@ -198,7 +199,7 @@ def _pairs(
         contents.near,
         thumbnails,
         workers,
-        lambda done, total: progress("Comparing look-alikes", done, total),
+        lambda done, total: progress(phases.PAIRS, done, total),
         check,
     )
     near = near.assign(first=contents.first[near["first"]], second=contents.first[near["second"]])

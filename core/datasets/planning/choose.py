@@ -111,7 +111,7 @@ def _choose_package(listing: Listing, photos: Photos) -> tuple[TableUse | None, 
     best = max(packages, key=lambda candidate: len(candidate.photos), default=None)
     if best is None or not best.photos:
         return None, damaged
-    why = "labels come from its own tables"
+    why = "has its photos and labels"
     return replace(best.use, is_used=True, why=why), damaged
 
 
@@ -289,7 +289,7 @@ def _as_used(candidate: _Candidate, used: Sequence[_Candidate]) -> TableUse:
         return replace(use, is_used=True, why=f"has {what}")
     why = "has photos and labels"
     if use.is_export:
-        why = "exported by Fieldmark"
+        why = "was exported by Fieldmark"
     elif use.split and len(used) > 1:
         why = f"has the {use.split} photos and labels"
     return replace(use, is_used=True, why=why)

@@ -105,11 +105,11 @@ def _describe_layout(used: list[TableUse]) -> str:
     names = ", ".join(use.path.rpartition("/")[2] for use in used if _has_labels(use))
     if first.kind in ("table", "Parquet table") or first.is_export:
         return f"Table of labels ({names})"
-    return f"{first.kind} ({names})"
+    return f"{first.kind[:1].upper()}{first.kind[1:]} ({names})"
 
 
 def _explain(used: list[TableUse]) -> str:
-    return "; ".join(f"{use.path}: {use.why}" for use in used)
+    return "; ".join(f"{use.path} {use.why}" for use in used)
 
 
 def _find_named_folders(listing: Listing, photos: Photos, used: list[TableUse]) -> set[str]:

@@ -87,7 +87,8 @@ def require_photos(listing: Listing, name: str) -> None:
         return
     others = ""
     if listing.others:
-        others = f" {len(listing.others):,} other files are there, such as {listing.others[0]!r}."
+        example = printable(listing.others[0])
+        others = f" Other files there: {len(listing.others):,}, such as {example!r}."
     suffixes = ", ".join(settings.IMAGE_SUFFIXES)
     raise UserError(
         f"There are no photos in {printable(name)}.{others} Photos end in {suffixes}.",
@@ -165,7 +166,7 @@ def _notes(decisions: Decisions, layout: Layout, listing: Listing) -> tuple[str,
         for path in candidates.find_spreadsheets(listing)
     ]
     notes += [
-        f"{count:,} table rows match their photo {how}." for how, count in layout.inexact.items()
+        f"Table rows matched to a photo {how}: {count:,}." for how, count in layout.inexact.items()
     ]
     if listing.note:
         notes.insert(0, listing.note)

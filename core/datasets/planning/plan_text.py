@@ -37,4 +37,4 @@ def _lines(plan: Plan) -> Iterator[str]:
         yield from (f"  {error}" for error in plan.errors)
     for question in plan.questions:
         words = dict(question.options)
-        yield f"to check: {question.text} {words.get(question.answer, question.answer)}"
+        yield f"to check: {question.text}: {words.get(question.answer, question.answer)}"

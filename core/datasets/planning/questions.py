@@ -120,7 +120,7 @@ def _set_table(decisions: Decisions, _: str, value: str) -> Decisions:
 
 def _use_only(use: TableUse, path: str) -> TableUse:
     if use.path == path:
-        return replace(use, is_used=True, why="selected in the preview")
+        return replace(use, is_used=True, why="was selected in the preview")
     is_rival = LABEL in use.roles.values() or ONE_HOT in use.roles.values()
     return replace(use, is_used=False, why="another table was selected") if is_rival else use
 
@@ -151,7 +151,9 @@ def _set_label(decisions: Decisions, path: str, value: str) -> Decisions:
     changed = replace(
         use, roles=roles, doubtful=doubtful, is_used=bool(value), several="", names=""
     )
-    decided = decisions.with_table(replace(changed, why="label column selected in the preview"))
+    decided = decisions.with_table(
+        replace(changed, why="has a label column selected in the preview")
+    )
     return replace(decided, labels=BY_TABLES) if value else decided
 
 

@@ -1,5 +1,4 @@
-"""How a bird of the sketchbook is drawn: tail, torso, head and feet, from a species' proportions
-and plumage."""
+"""Draw a bird's tail, torso, head and feet from its species' proportions and plumage."""
 
 from __future__ import annotations
 
@@ -30,7 +29,8 @@ AIRBORNE = ("flying", "hovering")
 class Pose:
     """Angles in degrees, anticlockwise.
 
-    `look` is the head's x: 1 in profile, less when turned to us, negative over the shoulder.
+    `look` scales the head's x: 1 in profile, less when turned to the viewer, negative when looking
+    back.
     """
 
     kind: str
@@ -45,7 +45,7 @@ class Pose:
 
 @dataclass(frozen=True)
 class Bird:
-    """One individual, where it is on the canvas.
+    """One individual and its position on the canvas.
 
     `body` is one unit from breast to rump; `head` one unit from centre to crown.
     """
@@ -57,9 +57,9 @@ class Bird:
 
     @classmethod
     def placed(cls, species: Species, pose: Pose, x: float, y: float, length: float) -> Bird:
-        """A bird whose body is `length` pixels, centred at (x, y).
+        """Return a bird whose body is `length` pixels long, centred at (x, y).
 
-        The neck takes back half of the body's tilt, as a bird's does.
+        The neck reverses half of the body's tilt, as in real birds.
         """
         level = Frame.at(x, y, length, 0.55 * pose.tilt)
         neck = level((species.neck[0], species.neck[1] * pose.stretch))
@@ -70,7 +70,7 @@ class Bird:
 
     @property
     def foot(self) -> Points:
-        """Where the feet stand, on the canvas."""
+        """The position of the feet on the canvas."""
         legs = self.species.leg * self.body.scale * (0.75 + 0.5 * (self.pose.kind == "ground"))
         return self.body((0.0, 0.26 * self.species.depth)) + (0.0, legs)
 
@@ -79,7 +79,7 @@ class Bird:
         return self.head((0.95 + self.species.bill.length, 0.12 + self.species.bill.droop))
 
     def reach(self) -> Points:
-        """Points that bound the bird, and the flower a hovering one drinks from."""
+        """Return points that bound the bird, and the flower of a hovering one."""
         tail = self.body.child((-0.40, 0.0), turn=self.pose.tail)(
             [(-self.species.tail.length - 0.1, y) for y in (-0.2, 0.2)]
         )
@@ -95,20 +95,19 @@ class Bird:
 
 
 def direction(degrees: float) -> Points:
-    """The unit vector at an angle, anticlockwise from the right."""
+    """Return the unit vector at an angle in degrees, anticlockwise from the right."""
     return np.array([np.cos(np.radians(degrees)), -np.sin(np.radians(degrees))])
 
 
 def detail(colour: Colour) -> Colour:
-    """The pen for lines upon a wash: light on a black bird, dark on any other."""
+    """Return the pen colour on a wash: light on a black bird, dark on others."""
     if luminance(colour) < 0.24:
         return mix(colour, (150, 160, 190), 0.42)
     return ink_for(colour)
 
 
 def torso_outline(bird: Bird) -> Points:
-    """Head, crest, back and breast as one line; throat and mantle follow the head wherever the pose
-    has put it."""
+    """Return head, crest, back and breast as one line; throat and mantle follow the head."""
     crest, brow, squash = bird.species.crest, bird.species.brow, np.array([1.0, bird.species.depth])
     face = [(0.60, 0.80), (0.94, 0.34), (0.98, -0.12), (0.76, -0.62 * brow)]
     crown = [(0.34, -0.96 * brow - 0.04 * crest), (-0.28, -1.0 * brow - 0.36 * crest)]
@@ -140,7 +139,7 @@ def draw_torso(canvas: Canvas, bird: Bird) -> None:
     canvas.line(edge, PEN * 1.2, ink_for(species.colour), 0.92, taper=False)
 
 
-# The light and the shade of a body, wet in wet.
+# Light and shade of the body, painted wet in wet.
 BACK = [(0.40, -0.5), (0.24, -0.12), (-0.1, -0.06), (-0.6, 0.02), (-0.7, -0.3), (-0.2, -0.5)]
 BELLY = [(0.44, 0.04), (0.3, 0.2), (0.0, 0.2), (-0.3, 0.12), (-0.2, 0.02), (0.2, -0.02)]
 SHADE = [(0.5, 0.2), (0.2, 0.22), (-0.1, 0.19), (-0.5, 0.06), (-0.5, 0.4), (0.4, 0.5)]
@@ -148,7 +147,7 @@ CROWN = [(0.4, -0.72), (-0.3, -0.72), (-0.2, -0.4), (0.3, -0.4)]
 
 
 def _volume(canvas: Canvas, bird: Bird) -> None:
-    """Back, belly, the light from above and the shade beneath."""
+    """Paint back, belly, the light from above and the shade below."""
     species, body = bird.species, bird.body
     blur = 0.045 * body.scale / canvas.unit
     canvas.soft(body(BACK), species.back, blur)
@@ -171,7 +170,7 @@ def _patch(canvas: Canvas, bird: Bird, patch: Patch) -> None:
 
 
 def _feathering(canvas: Canvas, bird: Bird) -> None:
-    """Short strokes that follow the plumage of breast and flank, and the spots of a spotted one."""
+    """Draw short strokes along the plumage of breast and flank, and the spots of a spotted bird."""
     species, rng = bird.species, canvas.rng
     squash = np.array([1.0, species.depth])
     for at in rng.uniform((-0.35, 0.0), (0.45, 0.27), (24, 2)) * squash:
@@ -183,7 +182,7 @@ def _feathering(canvas: Canvas, bird: Bird) -> None:
 
 
 def draw_bill(canvas: Canvas, bird: Bird) -> None:
-    """Both mandibles; a singing bird's lower one hangs by `gape`."""
+    """Draw both mandibles; those of a singing bird open by `gape` degrees."""
     bill = bird.species.bill
     shape = _pointed_bill
     if bill.flat:
@@ -200,7 +199,7 @@ def draw_bill(canvas: Canvas, bird: Bird) -> None:
 
 
 def _pointed_bill(bill: Bill) -> tuple[list[Knot], list[Knot], list[Knot]]:
-    """Culmen and gape from the base to the tip, and the lower edge back to the base."""
+    """Return culmen and gape from base to tip, and the lower edge back to the base."""
     half, tip, middle = bill.depth / 2, 0.95 + bill.length, 0.86 + 0.55 * bill.length
     end = (tip, 0.12 + bill.droop)
     above = [(0.86, 0.08 - half), (middle, 0.08 - half * 0.62), end]

@@ -1,7 +1,7 @@
-"""Ink and wash: the curves, brushes and noise that the sketchbook is drawn with.
+"""Ink and wash: curves, brushes and noise for the sketchbook.
 
 Shapes are arrays of points [n, 2], x to the right and y downwards. A Frame takes a part from its
-own units to pixels of the Canvas, which is larger than the finished drawing by `unit`, so that
+own units to pixels of the Canvas, which is `unit` times larger than the finished drawing, so that
 reducing it smooths every edge.
 """
 
@@ -25,7 +25,7 @@ WHITE: Colour = (252, 251, 247)
 
 
 def mix(a: Colour, b: Colour, share: float) -> Colour:
-    """The colour `share` of the way from `a` to `b`."""
+    """Return the colour `share` of the way from `a` to `b`."""
     red, green, blue = (
         max(0, min(255, round(x + (y - x) * share))) for x, y in zip(a, b, strict=True)
     )
@@ -33,7 +33,7 @@ def mix(a: Colour, b: Colour, share: float) -> Colour:
 
 
 def ink_for(colour: Colour) -> Colour:
-    """The pen that outlines a wash of `colour`: darker than it and a little sepia."""
+    """Return the outline colour of a wash: darker, with a little sepia."""
     return mix(mix(colour, (0, 0, 0), 0.55), SEPIA, 0.5)
 
 
@@ -49,7 +49,7 @@ def _weights(steps: int) -> Points:
 
 
 def curve(points: ArrayLike, closed: bool = True, steps: int = 8) -> Points:
-    """A Catmull-Rom curve through `points`; a point given twice makes a corner."""
+    """Return a Catmull-Rom curve [m, 2] through `points`; a repeated point makes a corner."""
     knots = np.asarray(points, dtype=float)
     ends = knots[:1], knots[-1:]
     if closed:
@@ -63,7 +63,7 @@ def curve(points: ArrayLike, closed: bool = True, steps: int = 8) -> Points:
 
 
 def path(points: ArrayLike) -> Points:
-    """An open curve through `points`."""
+    """Return an open curve through `points`."""
     return curve(points, closed=False)
 
 
@@ -73,8 +73,8 @@ def ellipse(centre: ArrayLike, across: float, down: float) -> Points:
 
 
 def leaf_shape(at: Points, turn: float, length: float) -> Points:
-    """The outline of a leaf that hangs at `at` and points `turn` degrees anticlockwise from the
-    right."""
+    """Return the outline of a leaf attached at `at`; it points `turn` degrees anticlockwise from
+    the right."""
     along = np.array([np.cos(np.radians(turn)), -np.sin(np.radians(turn))]) * length
     aside = np.array([along[1], -along[0]]) * 0.3
     knots = np.array(
@@ -85,7 +85,7 @@ def leaf_shape(at: Points, turn: float, length: float) -> Points:
 
 @cache
 def _between(knots: int, count: int) -> Points:
-    """The weights [knots, count] that interpolate `count` values from `knots`."""
+    """Return the weights [knots, count] that interpolate `count` values from `knots`."""
     place = np.linspace(0, knots - 1, count)
     return np.maximum(0.0, 1 - np.abs(place[None, :] - np.arange(knots)[:, None]))
 
@@ -96,8 +96,8 @@ def _tapering(count: int) -> Points:
 
 
 def noise(rng: np.random.Generator, size: tuple[int, int], cells: int, octaves: int = 1) -> Plane:
-    """Smooth noise [height, width], about 0 to 1, with `cells` blobs along the longer side and
-    finer ones for every further octave."""
+    """Return smooth noise [height, width], about 0 to 1, with `cells` blobs along the longer side
+    and finer ones for each further octave."""
     total = np.zeros((size[1], size[0]), dtype=np.float32)
     for octave in range(octaves):
         rows, columns = (
@@ -110,14 +110,14 @@ def noise(rng: np.random.Generator, size: tuple[int, int], cells: int, octaves: 
 
 @dataclass(frozen=True)
 class Frame:
-    """Where a part lies on the canvas: `frame(points)` takes its own units to pixels."""
+    """The position of a part on the canvas: `frame(points)` converts its own units to pixels."""
 
     matrix: Points
     origin: Points
 
     @classmethod
     def at(cls, x: float, y: float, size: float, turn: float = 0.0) -> Frame:
-        """A frame of `size` pixels a unit, turned `turn` degrees anticlockwise."""
+        """Return a frame with `size` pixels per unit, turned `turn` degrees anticlockwise."""
         return cls(size * _rotation(turn), np.array([x, y], dtype=float))
 
     def __call__(self, points: ArrayLike) -> Points:
@@ -126,13 +126,13 @@ class Frame:
     def child(
         self, point: Sequence[float], size: float = 1.0, turn: float = 0.0, squeeze: float = 1.0
     ) -> Frame:
-        """A frame that hangs at `point` of this one; `squeeze` narrows its x, and turns it round
-        where negative."""
+        """Return a frame attached at `point` of this one; `squeeze` scales its x, and mirrors it if
+        negative."""
         return Frame(self.matrix @ _rotation(turn) @ np.diag([size * squeeze, size]), self(point))
 
     @property
     def scale(self) -> float:
-        """Pixels to one unit of y."""
+        """The pixels per unit of y."""
         return float(np.hypot(*self.matrix[:, 1]))
 
 
@@ -142,9 +142,9 @@ def _rotation(degrees: float) -> Points:
 
 
 class Canvas:
-    """An image that is drawn on with washes and a pen.
+    """An image to draw on with washes and a pen.
 
-    `unit` is its pixels for one pixel of the finished drawing.
+    `unit` is the number of its pixels per pixel of the finished drawing.
     """
 
     def __init__(self, image: Image.Image, rng: np.random.Generator, unit: int) -> None:
@@ -156,9 +156,9 @@ class Canvas:
 
     @classmethod
     def over(cls, page: Image.Image, rng: np.random.Generator, unit: int) -> Canvas:
-        """A canvas that begins as the page does.
+        """Return a canvas that starts as a copy of the page.
 
-        Its pixels are only repeated, so that `reduced` gives the page back unchanged.
+        Pixels are repeated, so that `reduced` returns the page unchanged.
         """
         return cls(
             page.resize((page.width * unit, page.height * unit), Image.Resampling.NEAREST),
@@ -181,13 +181,13 @@ class Canvas:
         )
 
     def wash(self, points: Points, colour: Colour, opacity: float = 1.0) -> None:
-        """A flat wash whose pigment gathers at the edge, as it does when watercolour dries."""
+        """Paint a flat wash whose pigment gathers at the edge, as in drying watercolour."""
         self.fill(points, colour, opacity)
         edge = np.concatenate([points, points[:2]])
         self.line(edge, 2.4, mix(colour, SEPIA, 0.35), 0.3 * opacity, taper=False)
 
     def soft(self, points: Points, colour: Colour, blur: float, opacity: float = 1.0) -> None:
-        """A wash laid on wet paper: its edge runs over about `blur` pixels of the finished
+        """Paint a wash on wet paper: its edge spreads over about `blur` pixels of the finished
         drawing."""
         points, unit = (points - self._corner) / self.unit, self.unit
         left, top = np.maximum(np.floor(points.min(axis=0) - 2 * blur), 0).astype(int)
@@ -212,8 +212,8 @@ class Canvas:
         opacity: float = 1.0,
         taper: bool = True,
     ) -> None:
-        """A pen line `width` finished pixels wide, whose pressure and course waver as a
-        hand's do."""
+        """Draw a pen line, `width` pixels of the finished drawing wide, with a hand's variations in
+        pressure and direction."""
         count = len(points)
         knots = max(3, count // 6)
         pressure, sway = self.rng.uniform(-1, 1, (2, knots)) @ _between(knots, count)
@@ -231,7 +231,7 @@ class Canvas:
 
     @contextmanager
     def within(self, outline: Points) -> Iterator[None]:
-        """What the block draws stays inside `outline`."""
+        """Clip what the block draws to `outline`."""
         whole, pen, corner = self.image, self._pen, self._corner
         low = np.maximum(np.floor(outline.min(axis=0)) - 1 - corner, 0).astype(int)
         high = np.minimum(np.ceil(outline.max(axis=0)) + 1 - corner, whole.size).astype(int)

@@ -1,5 +1,4 @@
-"""What holds a bird of the sketchbook: branch, cattail, trunk or ground, and the flower that a
-hummingbird drinks from."""
+"""Draw the perches of birds: branch, cattail, trunk or ground, and a hummingbird's flower."""
 
 from __future__ import annotations
 
@@ -33,8 +32,7 @@ def leaf(canvas: Canvas, at: Points, turn: float, length: float, colour: Colour)
 
 
 def branch(canvas: Canvas, place: Place, name: str, foot: Points, thickness: float) -> None:
-    """A branch across the page that passes under `foot`, with twigs and what they bear in the place
-    of that name."""
+    """Draw a branch across the page below `foot`, with the twigs and fruits of the named place."""
     rng, (width, height) = canvas.rng, canvas.image.size
     xs = np.linspace(-0.08, 1.08, 7) * width
     bends = np.where(np.abs(xs - foot[0]) > 0.2 * width, rng.normal(0, 0.02, 7) * height, 0)
@@ -52,7 +50,7 @@ def branch(canvas: Canvas, place: Place, name: str, foot: Points, thickness: flo
 
 
 def trunk(canvas: Canvas, place: Place, foot: Points, width: float) -> None:
-    """An upright trunk, `width` pixels thick, whose left side passes `foot`."""
+    """Draw an upright trunk, `width` pixels thick, whose left side passes `foot`."""
     ys = np.linspace(-0.05, 1.05, 15) * canvas.image.height
     left = np.stack([foot[0] + canvas.rng.normal(0, 0.012, 15) * width, ys], axis=1)
     right = left + np.outer(width * (1 + canvas.rng.normal(0, 0.015, 15)), (1, 0))
@@ -60,7 +58,7 @@ def trunk(canvas: Canvas, place: Place, foot: Points, width: float) -> None:
 
 
 def _bark(canvas: Canvas, place: Place, light: Points, dark: Points) -> None:
-    """Wood between two edges, one in the light and one in the shade."""
+    """Draw wood between two edges, one in the light and one in the shade."""
     rng, across = canvas.rng, dark - light
     shape = np.concatenate([light, dark[::-1]])
     canvas.wash(shape, place.bark)
@@ -88,7 +86,7 @@ def _twig(canvas: Canvas, place: Place, name: str, root: Points, thickness: floa
 
 
 def _bearing(canvas: Canvas, place: Place, name: str, at: Points, thickness: float) -> None:
-    """A leaf, a blossom or a berry."""
+    """Draw a leaf, a blossom or a berry."""
     rng, colour = canvas.rng, place.leaf(canvas.rng)
     if name == "snow":
         canvas.dot(at + (0, 0.2 * thickness), 0.24 * thickness, ink_for(colour))
@@ -109,7 +107,7 @@ def _blossom(canvas: Canvas, at: Points, petal: float, colour: Colour) -> None:
 
 
 def cattail(canvas: Canvas, place: Place, foot: Points, thickness: float) -> None:
-    """A cattail whose brown head ends under `foot`, and the blades beside it."""
+    """Draw a cattail whose brown head ends below `foot`, and its blades."""
     rng, height = canvas.rng, canvas.image.height
     lean = rng.normal(0, 0.05) * height
     root = np.array([foot[0] - lean, 1.06 * height])
@@ -130,7 +128,7 @@ def cattail(canvas: Canvas, place: Place, foot: Points, thickness: float) -> Non
 
 
 def footing(canvas: Canvas, place: Place, name: str, foot: Points) -> None:
-    """The bird's shadow on the ground, and the grass, snow or sand about it."""
+    """Draw the bird's shadow on the ground, and the grass, snow or sand around it."""
     rng, (width, height) = canvas.rng, canvas.image.size
     shadow = ellipse(foot, 0.16 * width, 0.022 * height)
     canvas.soft(shadow, mix(place.ground, (70, 64, 110), 0.6), 2.5, 0.6)
@@ -147,7 +145,7 @@ def footing(canvas: Canvas, place: Place, name: str, foot: Points) -> None:
 
 
 def flower(canvas: Canvas, at: Points, size: float) -> None:
-    """A trumpet that opens to the left at `at`, on its stalk."""
+    """Draw a trumpet-shaped flower on its stalk, which opens to the left at `at`."""
     colour = FLOWERS[canvas.rng.integers(len(FLOWERS))]
     foot = at + (size * canvas.rng.uniform(1.2, 2.4), canvas.image.height)
     stalk = path([at + (size * 1.05, size * 0.35), at + (size * 1.6, size * 1.4), foot])

@@ -1,5 +1,5 @@
-"""The pages of the sketchbook before a bird is on them: washes of sky and leaves, what stands far
-off, ground, water and bare paper."""
+"""Draw the backgrounds of the sketchbook: washes of sky and leaves, distant scenery, ground, water
+and bare paper."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ PLACES = {
 
 
 def backdrop(rng: np.random.Generator, size: tuple[int, int], place: Place) -> Image.Image:
-    """A page of `size` (width, height) with the washes and blots of a place."""
+    """Return a page of `size` (width, height) with the washes and blots of a place."""
     down = np.linspace(0, 2, size[1], dtype=np.float32)[:, None]
     down = down + 1.1 * (noise(rng, size, 3, 2) - 0.5)
     page = Image.new("RGB", size, place.washes[0])
@@ -109,7 +109,7 @@ def backdrop(rng: np.random.Generator, size: tuple[int, int], place: Place) -> I
 
 
 def _blot(page: Image.Image, wet: Plane, colour: Colour, strength: float) -> None:
-    """A blot that has run where `wet` is positive, darker where its edge dried."""
+    """Paint a blot that has spread where `wet` is positive, with a darker dried edge."""
     page.paste(colour, (0, 0), _mask(wet / 0.14, strength))
     page.paste(mix(colour, SEPIA, 0.7), (0, 0), _mask(1 - np.abs(wet - 0.02) / 0.026, 0.14))
 
@@ -120,8 +120,7 @@ def _mask(share: Plane, opacity: float = 1.0) -> Image.Image:
 
 @dataclass(frozen=True)
 class Margin:
-    """The paper left bare around a wash: its mask, and that of the dark rim where the wash
-    dried."""
+    """The bare paper around a wash: its mask, and the mask of the wash's dark dried rim."""
 
     bare: Image.Image
     rim: Image.Image
@@ -136,14 +135,14 @@ class Margin:
         return cls(_mask(beyond / 0.03), _mask(1 - np.abs(beyond + 0.012) / 0.026, 0.3))
 
     def lay(self, page: Image.Image, place: Place, top: int = 0) -> None:
-        """Takes the wash off the paper, from row `top` down."""
+        """Remove the wash from the paper, from row `top` down."""
         box = (0, top, *page.size)
         page.paste(mix(place.washes[1], SEPIA, 0.45), (0, top), self.rim.crop(box))
         page.paste(PAPER, (0, top), self.bare.crop(box))
 
 
 def scenery(canvas: Canvas, name: str, place: Place, horizon: float) -> None:
-    """What stands far off: hills, the sun, reeds, falling snow."""
+    """Draw distant scenery: hills, the sun, reeds, falling snow."""
     if name in ("dusk", "snow", "sky", "water") and canvas.rng.random() < 0.75:
         _hills(canvas, place, horizon)
     if name == "dusk" and canvas.rng.random() < 0.7:
@@ -186,13 +185,13 @@ def _reeds(canvas: Canvas, place: Place, horizon: float) -> None:
 
 
 def flakes(canvas: Canvas, count: int, opacity: float) -> None:
-    """Snow that falls."""
+    """Draw falling snow."""
     for at in canvas.rng.uniform((0, 0), canvas.image.size, (count, 2)):
         canvas.dot(at, canvas.rng.uniform(0.8, 2.6) * canvas.unit, WHITE, opacity)
 
 
 def ground(canvas: Canvas, place: Place, name: str, foot: Points) -> None:
-    """The wash of the ground that a bird stands on."""
+    """Paint the ground below a bird."""
     rng, (width, height) = canvas.rng, canvas.image.size
     xs = np.linspace(-0.1, 1.1, 8) * width
     rise = np.where(np.abs(xs - foot[0]) > 0.25 * width, rng.normal(0, 0.015, 8) * height, 0)
@@ -203,8 +202,8 @@ def ground(canvas: Canvas, place: Place, name: str, foot: Points) -> None:
 
 
 def water(canvas: Canvas, place: Place, level: float, near: Points) -> None:
-    """Water from `level` down, which mirrors what is drawn above it; `near` is the bird's [left,
-    right], for the line where it swims."""
+    """Paint water from `level` down, which mirrors the drawing above it; `near` is the bird's
+    [left, right], for its waterline."""
     rng, (width, height) = canvas.rng, canvas.image.size
     top = int(level)
     depth = min(height - top, top)

@@ -1,8 +1,7 @@
-"""The built-in sample: a sketchbook of bird drawings in ink and wash, made here, and labelled by
-species.
+"""Draw the built-in sample: a sketchbook of birds in ink and wash, labelled by species.
 
-Everything in a drawing follows from (species, number, seed): the sample is the same on every
-machine with the same Pillow and numpy.
+A drawing depends only on (species, number, seed), so it is the same on every machine with the same
+versions of Pillow and numpy.
 """
 
 from __future__ import annotations
@@ -31,14 +30,14 @@ _TILTS = {
     "hovering": (34, 58),
 }
 _HOVERING = (88, 140)
-# A flying bird's wing is raised, or lowered.
+# The wings of a flying bird are raised or lowered.
 _FLAPS = ((48, 110), (-75, -38))
 _WATERS = {"water": 6.0, "dusk": 1.5, "marsh": 2.0, "autumn": 1.5}
 _BY_NAME = {species.name: species for species in sketch_species.ALL}
 
 
 def drawing(species: str, number: int, seed: int = 7) -> Image.Image:
-    """The drawing `number` of a species, RGB, 360 to 400 pixels on its longer side.
+    """Return drawing `number` of a species, RGB, 360 to 400 pixels on its longer side.
 
     Raises KeyError for a name not in SPECIES.
     """
@@ -54,7 +53,7 @@ def drawing(species: str, number: int, seed: int = 7) -> Image.Image:
 
 
 def _individual(species: Species, rng: np.random.Generator) -> Species:
-    """No two birds of a species are quite alike in proportions or colour."""
+    """Return the species with the proportions and colours of one individual."""
 
     def about(value: float, spread: float) -> float:
         return value * (1 + spread * float(np.clip(rng.standard_normal(), -2, 2)))
@@ -74,7 +73,7 @@ def _individual(species: Species, rng: np.random.Generator) -> Species:
 
 
 def _shifted(colour: Colour, shift: Points) -> Colour:
-    """Dark colours are shifted less: a crow that leans to blue or brown would stand out."""
+    """Return a shifted colour; dark colours shift less, because a bluish crow would stand out."""
     moved = np.clip(colour + shift * (1 + 0.03 * max(colour)), 0, 255)
     red, green, blue = moved.astype(int).tolist()
     return red, green, blue
@@ -89,8 +88,8 @@ def _page_size(rng: np.random.Generator) -> tuple[int, int]:
 
 
 def _choice(weights: dict[str, float], turn: int, stride: float) -> str:
-    """One of the keys, in proportion to their weights; neighbouring turns, `stride` apart on a
-    circle, get different ones."""
+    """Return one of the keys in proportion to their weights; neighbouring turns, `stride` apart on
+    a circle, get different keys."""
     shares = np.cumsum(list(weights.values())) / sum(weights.values())
     return list(weights)[int(np.searchsorted(shares, turn * stride % 1.0))]
 
@@ -125,7 +124,7 @@ def _place_name(species: Species, pose: Pose, turn: int) -> str:
 def _composed(
     species: Species, pose: Pose, size: tuple[int, int], rng: np.random.Generator
 ) -> Bird:
-    """The bird at a size and a place where all of it is on the page."""
+    """Return the bird, sized and placed so that all of it is on the page."""
     trial = Bird.placed(species, pose, 0.0, 0.0, 1.0)
     reach = trial.reach()
     low, high = reach.min(axis=0), reach.max(axis=0)
@@ -140,7 +139,7 @@ def _composed(
 def _painted(
     species: Species, pose: Pose, name: str, size: tuple[int, int], rng: np.random.Generator
 ) -> Image.Image:
-    """The page with its background, what holds the bird, and the bird."""
+    """Return the page with background, perch and bird."""
     place = scenes.PLACES[name]
     canvas = Canvas.over(scenes.backdrop(rng, size, place), rng, _UNIT)
     bird = _composed(species, pose, canvas.image.size, rng)
@@ -167,7 +166,7 @@ def _painted(
 
 
 def _level(bird: Bird, height: int) -> float:
-    """The row of the horizon: where the bird stands or swims, low on the page for any other."""
+    """Return the row of the horizon: where the bird stands or swims, else low on the page."""
     if bird.pose.kind == "swimming":
         return float(bird.body((0.0, 0.17))[1])
     if bird.pose.kind == "ground":
@@ -176,7 +175,7 @@ def _level(bird: Bird, height: int) -> float:
 
 
 def _hold(canvas: Canvas, bird: Bird, name: str, place: scenes.Place) -> None:
-    """What the bird sits on, stands on, clings to or drinks from."""
+    """Draw the bird's perch, ground, trunk or flower."""
     kind, foot, unit, rng = bird.pose.kind, bird.foot, bird.body.scale, canvas.rng
     if kind == "perched" and name == "marsh":
         perches.cattail(canvas, place, foot, 0.26 * unit)
@@ -191,8 +190,7 @@ def _hold(canvas: Canvas, bird: Bird, name: str, place: scenes.Place) -> None:
 
 
 def _finished(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """The pigment's grain and the paper's tooth, and the light and the lens that the page was
-    photographed with."""
+    """Return the page with the grain of pigment and paper, and the light and lens of a photo."""
     image = image.filter(ImageFilter.UnsharpMask(radius=4, percent=45, threshold=0))
     page = np.array(image, dtype=np.float32)
     pigment = 0.5 * (noise(rng, image.size, 9, 2) - 0.5) + 0.22 * (noise(rng, image.size, 70) - 0.5)

@@ -1,4 +1,4 @@
-"""The sketchbook's species: proportions, plumage, and where each is usually met.
+"""The species of the sketchbook: proportions, plumage, and habitats.
 
 Points of plumage are in the frame of the body (one unit long, breast to rump, facing right) or of
 the head (its radius is one unit).
@@ -41,7 +41,7 @@ class Bill:
 
 @dataclass(frozen=True)
 class Tail:
-    """Length and width in body lengths; `notch` cuts into the tip, and rounds it where negative."""
+    """Length and width in body lengths; `notch` cuts into the tip, or rounds it if negative."""
 
     length: float
     width: float
@@ -184,9 +184,8 @@ PAINTED_BUNTING = Species(
     places={"foliage": 4, "autumn": 2, "blossom": 3, "sky": 2, "marsh": 1, "dusk": 1},
 )  # fmt: skip
 
-# The two crows are told apart by proportions alone, which overlap: the Fish Crow is slighter in
-# bill, head and leg, longer in the tail, a little greener in its gloss, and more often met beside
-# water.
+# The two crows differ only in overlapping proportions: the Fish Crow has a smaller bill, head and
+# leg, a longer tail and a greener gloss, and is drawn beside water more often.
 CROW = Species(
     "American Crow", colour=(42, 42, 50), back=(58, 57, 76), belly=(46, 45, 52),
     bill=Bill(1.20, 0.56, upper=(40, 39, 44), lower=(46, 45, 50), droop=0.16),

@@ -1,4 +1,4 @@
-"""The wings of a sketched bird: folded along the body, or spread feather by feather."""
+"""Draw a bird's wings: folded along the body, or spread feather by feather."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ VANE = np.array(
 
 
 def draw_bird(canvas: Canvas, bird: Bird) -> None:
-    """The whole bird, from its far side to its near one."""
+    """Draw the whole bird, from its far side to its near side."""
     if bird.pose.kind in AIRBORNE:
         _spread_wing(canvas, bird, near=False)
     draw_tail(canvas, bird)
@@ -48,8 +48,7 @@ def draw_bird(canvas: Canvas, bird: Bird) -> None:
 
 @dataclass(frozen=True)
 class _Folded:
-    """A folded wing in body units: its upper and lower edges [n, 2], from the shoulder to the
-    tip."""
+    """A folded wing in body units: its upper and lower edges [n, 2], from shoulder to tip."""
 
     upper: Points
     lower: Points
@@ -62,12 +61,12 @@ class _Folded:
         return cls(curve(upper, closed=False, steps=40), curve(lower, closed=False, steps=40))
 
     def along(self, share: float) -> Points:
-        """A line from shoulder to tip, `share` of the way from the upper to the lower edge."""
+        """Return a line from shoulder to tip, `share` of the way from upper to lower edge."""
         return self.upper + (self.lower - self.upper) * share
 
     def across(self, at: float, scallops: int = 0, bulge: float = 0.0) -> Points:
-        """A line across the wing, `at` of the way to its tip, scalloped as the ends of a row of
-        feathers are."""
+        """Return a line across the wing, `at` of the way to its tip, scalloped like the ends of a
+        row of feathers."""
         share = np.linspace(0, 1, 33)
         place = np.clip(at + bulge * np.abs(np.sin(np.pi * scallops * share)), 0, 1)
         index = np.rint(place * (len(self.upper) - 1)).astype(int)
@@ -154,8 +153,8 @@ class _Spread:
         return mix(colour, DUSK, 0.32)
 
     def feather(self, place: float) -> tuple[Points, float, float]:
-        """Root, angle and length of the feather at `place`, 0 beside the body and 1 at the wing's
-        tip."""
+        """Return root, angle and length of the feather at `place`, from 0 at the body to 1 at the
+        wing's tip."""
         fan, size = self.flap + 62 * self.side, self.wing.length
         if place < 0.5:
             share = place * 2
@@ -207,7 +206,7 @@ def _flight_feather(canvas: Canvas, bird: Bird, bones: _Spread, place: float) ->
 
 
 def _covert(canvas: Canvas, bird: Bird, bones: _Spread, place: float, reach: float) -> None:
-    """A shorter feather over the flight feathers; the longer row carries the wing bar at its
+    """Draw a shorter feather over the flight feathers; the longer row has the wing bar at its
     tips."""
     wing, vane = bones.wing, _vane(bones, place, reach, 0.036)
     points = bird.body(curve(vane, steps=4))

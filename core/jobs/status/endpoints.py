@@ -110,9 +110,17 @@ class HostedDetails(Details):
 
 @dataclass(frozen=True)
 class RealTimeDetails(HostedDetails):
-    """One on instances of its own; `scaled` where their number changes."""
+    """One on instances of its own; `scaled` if their number changes, and `not_scaled` is the reason
+    why it was to change and doesn't."""
 
     scaled: bool = False
+    not_scaled: str = ""
+
+    @property
+    def remarks(self) -> str:
+        if not self.not_scaled:
+            return super().remarks
+        return f"{super().remarks} The number of instances stays fixed: {self.not_scaled}"
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ class ImportingProgress(Counted):
 
 @dataclass(frozen=True)
 class PlanProgress(ImportingProgress):
-    """A look into a source; `photos` and `classes` once it has ended."""
+    """The progress of an import preview; `photos` and `classes` are set when it has ended."""
 
     photos: int = 0
     classes: int = 0
@@ -92,7 +92,9 @@ class PlanProgress(ImportingProgress):
 
 @dataclass(frozen=True)
 class InspectionProgress(Counted):
-    """Of a look through a dataset version."""
+    """The progress of an inspection: `share` (0 to 1) and `eta_seconds` cover all of its phases."""
+
+    share: float = 0.0
 
 
 @dataclass(frozen=True)

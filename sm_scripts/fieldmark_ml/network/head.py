@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import nn
 
@@ -49,6 +51,18 @@ class Head(nn.Module):
         self.deviation = torch.where(
             deviation > SMALLEST_DEVIATION, deviation, torch.ones_like(deviation)
         )
+
+
+@dataclass
+class Examples:
+    """float32 features [n, dimensions] (perhaps in a file, so nothing here copies them whole) and
+    int labels [n]."""
+
+    features: torch.Tensor
+    labels: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
 
 
 @torch.no_grad()

@@ -35,6 +35,10 @@ def relaunch_under_torchrun(arguments: list[str]) -> None:
     number, first = 0, "127.0.0.1"
     if hosts > 1:
         names = _hosts()
+        # Gloo would look its own address up by the host's name, which on SageMaker is the same for
+        # all hosts.
+        if interface := os.environ.get("SM_NETWORK_INTERFACE_NAME"):
+            os.environ.setdefault("GLOO_SOCKET_IFNAME", interface)
         number, first = names.index(os.environ["SM_CURRENT_HOST"]), names[0]
     launcher = [
         sys.executable,

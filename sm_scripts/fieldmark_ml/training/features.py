@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -17,12 +18,14 @@ from fieldmark_ml.photos import preprocessing
 from fieldmark_ml.photos.data import Photos
 from fieldmark_ml.photos.images import BadImage
 from fieldmark_ml.photos.preprocessing import Preprocessing
-from fieldmark_ml.runtime import check_stop, log, metrics, stop_asked
+from fieldmark_ml.runtime import check_stop, log, metrics, say_photos, stop_asked
 from fieldmark_ml.training import distributed
 from fieldmark_ml.training.cache import Cache
 
 SAVE_SECONDS = 10.0
-REPORT_SECONDS = 3.0
+REPORT_SECONDS = 2.0
+# Enough for a row of thumbnails.
+PHOTOS_SAID = 8
 SAVE_BYTES = 256 * 2**20
 # A feature matrix larger than this share of the memory is kept in a file and read through the page
 # cache.
@@ -54,6 +57,7 @@ class Extraction:
         self.lock = threading.Lock()
         self.waiting: list[tuple[list[bytes], dict[str, np.ndarray]]] = []
         self.bad: dict[int, str] = {}
+        self.latest: deque[str] = deque(maxlen=PHOTOS_SAID)
         self.errors: list[BaseException] = []
         self.started = time.monotonic()
 
@@ -119,6 +123,9 @@ class Extraction:
         )
         with self.lock:
             self.done += len(rows)
+            self.latest.extend(
+                self.photos.image_ids[row] for row in rows if int(row) not in self.bad
+            )
             if made:
                 self.waiting.append((image_ids, made))
                 self.waiting_bytes += sum(part.nbytes for part in made.values())
@@ -132,6 +139,9 @@ class Extraction:
                 cache.add(image_ids, np.concatenate([made[view] for _, made in parts]))
 
     def _report(self) -> None:
+        with self.lock:
+            latest = list(self.latest)
+        say_photos(latest)
         rate = self.done / max(time.monotonic() - self.started, 1e-6)
         eta = (self.total - self.done) / max(rate, 1e-6)
         metrics(

@@ -19,13 +19,23 @@ from fieldmark_ml.network.classifier import Average, Classifier, exact_depthwise
 from fieldmark_ml.photos import augment
 from fieldmark_ml.photos.data import Photos
 from fieldmark_ml.photos.pictures import Pictures
-from fieldmark_ml.runtime import Diverged, Stopped, check_stop, log, metrics, stop_asked
+from fieldmark_ml.runtime import (
+    Diverged,
+    Stopped,
+    check_stop,
+    log,
+    metrics,
+    say_photos,
+    stop_asked,
+)
 from fieldmark_ml.training import distributed
 from fieldmark_ml.training.checkpoints import Checkpoints, State
 from fieldmark_ml.training.fit import Watch, validation_scores
 from fieldmark_ml.training.job import Job
 
 REPORT_SECONDS = 5.0
+# Enough for a row of thumbnails.
+PHOTOS_SAID = 8
 EVALUATION_BATCH = 64
 LARGEST_GRADIENT = 5.0
 
@@ -156,6 +166,7 @@ class Tuner:
             self._train_step(pixels, share, len(batch))
             self.step += 1
             if time.monotonic() - self.said > REPORT_SECONDS:
+                say_photos(self.photos.image_ids[row] for row in batch[:PHOTOS_SAID])
                 metrics(
                     epoch=self.epoch,
                     step=self.step,

@@ -11,25 +11,10 @@ from torch.nn import functional
 
 from fieldmark_ml.figures.scoring import macro_f1
 from fieldmark_ml.hyperparameters import Values
-from fieldmark_ml.network.head import CHUNK, Head, logits_of
+from fieldmark_ml.network.head import Examples, Head, logits_of
 from fieldmark_ml.runtime import Diverged, check_stop
 from fieldmark_ml.training.checkpoints import State
-
-LBFGS_MEMORY = 20
-CONVERGED = 1e-6
-
-
-@dataclass
-class Examples:
-    """float32 features [n, dimensions] (perhaps in a file,
-    so nothing here copies them whole) and int labels [n].
-    """
-
-    features: torch.Tensor
-    labels: torch.Tensor
-
-    def __len__(self) -> int:
-        return len(self.labels)
+from fieldmark_ml.training.logistic import LogisticRegression
 
 
 @dataclass
@@ -42,6 +27,8 @@ class Fit:
     best_epoch: int
     epochs_run: int
     history: list[dict[str, float]] = field(default_factory=list)
+    # Of a linear head in standardised features: where a fit on more photos can begin.
+    weights: torch.Tensor | None = None
 
 
 @dataclass
@@ -110,140 +97,6 @@ def refuse_nan(epoch: int, row: dict[str, float]) -> None:
         raise Diverged(f"epoch {epoch}")
 
 
-@dataclass
-class Evaluation:
-    """The objective, its gradient, the mean cross-entropy and the accuracy at one point."""
-
-    value: float
-    gradient: torch.Tensor
-    loss: float
-    accuracy: float
-
-
-class LogisticRegression:
-    """Multinomial logistic regression on standardised features:
-    mean cross-entropy + weight_decay / 2 |W|^2, by L-BFGS.
-
-    Source: Nocedal and Wright, Numerical Optimization, algorithm 7.4, with a backtracking (Armijo)
-    line search. `weights` is [dimensions + 1, classes]; its last row is the bias, which is not
-    decayed. Features are read in chunks and never copied: the standardisation is folded into the
-    weights, ((x - m) / s) W + b = x (W / s) + (b - (m / s) W).
-    """
-
-    def __init__(
-        self,
-        head: Head,
-        examples: Examples,
-        weight_decay: float,
-        label_smoothing: float,
-        start: torch.Tensor | None = None,
-    ) -> None:
-        self.examples, self.weight_decay, self.smoothing = examples, weight_decay, label_smoothing
-        self.mean, self.inverse = head.mean, 1 / head.deviation
-        if start is None:
-            start = torch.zeros(len(head.mean) + 1, head.last.out_features)
-        self.weights = start.clone()
-        self.steps: list[torch.Tensor] = []
-        self.changes: list[torch.Tensor] = []
-        self.now = self._evaluate(self.weights)
-
-    def _folded(self, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        folded = weights[:-1] * self.inverse[:, None]
-        return folded, weights[-1] - self.mean @ folded
-
-    def _evaluate(self, weights: torch.Tensor) -> Evaluation:
-        folded, bias = self._folded(weights)
-        count, classes = len(self.examples), weights.shape[1]
-        outer, inner = torch.zeros_like(folded), torch.zeros(classes)
-        objective, loss, right = 0.0, 0.0, 0
-        for features, labels in zip(
-            self.examples.features.split(CHUNK),
-            self.examples.labels.long().split(CHUNK),
-            strict=True,
-        ):
-            log_probabilities = functional.log_softmax(torch.addmm(bias, features, folded), dim=1)
-            targets = (
-                functional.one_hot(labels, classes).float() * (1 - self.smoothing)
-                + self.smoothing / classes
-            )
-            difference = (log_probabilities.exp() - targets) / count
-            outer.addmm_(features.T, difference)
-            inner += difference.sum(0)
-            objective -= (targets * log_probabilities).sum().item() / count
-            loss -= log_probabilities.gather(1, labels[:, None]).sum().item() / count
-            right += int((log_probabilities.argmax(1) == labels).sum())
-        gradient = torch.cat(
-            [
-                (outer - torch.outer(self.mean, inner)) * self.inverse[:, None]
-                + self.weight_decay * weights[:-1],
-                inner[None],
-            ]
-        )
-        value = objective + self.weight_decay / 2 * weights[:-1].square().sum().item()
-        return Evaluation(value, gradient, loss, right / count)
-
-    def step(self) -> bool:
-        """Run one iteration; return False when converged."""
-        direction = self._direction()
-        slope = torch.sum(direction * self.now.gradient).item()
-        length = (
-            1.0 if self.steps else min(1.0, 1.0 / (self.now.gradient.abs().sum().item() + 1e-12))
-        )
-        for _ in range(20):
-            step = length * direction
-            reached = self._evaluate(self.weights + step)
-            if reached.value <= self.now.value + 1e-4 * length * slope:
-                break
-            length /= 2
-        else:
-            return False
-        change = reached.gradient - self.now.gradient
-        if torch.sum(change * step).item() > 1e-10:
-            self.steps, self.changes = (
-                [*self.steps, step][-LBFGS_MEMORY:],
-                [*self.changes, change][-LBFGS_MEMORY:],
-            )
-        gained = self.now.value - reached.value
-        self.weights, self.now = self.weights + step, reached
-        return gained > CONVERGED * max(1.0, abs(reached.value))
-
-    def _direction(self) -> torch.Tensor:
-        direction = -self.now.gradient
-        pairs = list(zip(self.steps, self.changes, strict=True))
-        shares = []
-        for step, change in reversed(pairs):
-            share = torch.sum(step * direction) / torch.sum(step * change)
-            direction = direction - share * change
-            shares.append(share)
-        if pairs:
-            step, change = pairs[-1]
-            direction = direction * (torch.sum(step * change) / torch.sum(change * change))
-        for (step, change), share in zip(pairs, reversed(shares), strict=True):
-            direction = direction + step * (
-                share - torch.sum(change * direction) / torch.sum(step * change)
-            )
-        return direction
-
-    def logits(self, features: torch.Tensor) -> torch.Tensor:
-        folded, bias = self._folded(self.weights)
-        return torch.addmm(bias, features, folded)
-
-    def head_state(self, head: Head) -> dict[str, torch.Tensor]:
-        last = f"layers.{len(head.layers) - 1}"
-        return {
-            f"{last}.weight": self.weights[:-1].T.contiguous(),
-            f"{last}.bias": self.weights[-1].clone(),
-        }
-
-    def state_dict(self) -> State:
-        return {name: getattr(self, name) for name in ("weights", "steps", "changes")}
-
-    def load_state_dict(self, state: State) -> None:
-        for name, value in state.items():
-            setattr(self, name, value)
-        self.now = self._evaluate(self.weights)
-
-
 def scores(prefix: str, logits: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
     """Return mean cross-entropy and accuracy over photos, under the names of the metric line."""
     if not len(labels):
@@ -274,14 +127,15 @@ def fit_lbfgs(
     label_smoothing: float,
     epochs: int,
     hooks: Hooks,
+    start: torch.Tensor | None = None,
 ) -> Fit:
     """Train a linear head (its standardisation must be set) until it converges; an epoch is one
     iteration over all photos.
 
     The last epoch is the best one, because it is the minimum of the objective; weight_decay
-    controls overfitting.
+    controls overfitting. `start` is weights [dimensions + 1, classes] that are near it.
     """
-    regression = LogisticRegression(head, train, weight_decay, label_smoothing)
+    regression = LogisticRegression(head, train, weight_decay, label_smoothing, start)
     history: list[dict[str, float]] = []
     going = True
     if hooks.resume:
@@ -298,7 +152,7 @@ def fit_lbfgs(
             {"regression": regression.state_dict(), "history": history, "going": going}
         )
         check_stop()
-    return Fit(regression.head_state(head), len(history), len(history), history)
+    return Fit(regression.head_state(head), len(history), len(history), history, regression.weights)
 
 
 def fit_adamw(

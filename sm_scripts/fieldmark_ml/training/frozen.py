@@ -4,6 +4,7 @@ features in seconds."""
 from __future__ import annotations
 
 import functools
+import math
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -14,20 +15,23 @@ from torch.nn import functional
 
 from fieldmark_ml.architectures import VIEWS
 from fieldmark_ml.hyperparameters import AUTO
-from fieldmark_ml.network.head import Head, logits_of
+from fieldmark_ml.network.head import Examples, Head, logits_of
 from fieldmark_ml.photos.data import SPLITS, Photos
 from fieldmark_ml.runtime import check_stop, log, metrics, phase
 from fieldmark_ml.training import distributed, features
 from fieldmark_ml.training.cache import Cache
 from fieldmark_ml.training.checkpoints import Checkpoints
-from fieldmark_ml.training.fit import Examples, Fit, Hooks, LogisticRegression, fit_adamw, fit_lbfgs
+from fieldmark_ml.training.fit import Fit, Hooks, fit_adamw, fit_lbfgs
 from fieldmark_ml.training.job import Job
+from fieldmark_ml.training.logistic import Curvature, Features, LogisticRegression
 from fieldmark_ml.training.plan import PlannedBackbone
 
 # L2 strengths tried on validation, strongest first: each fit starts from the result of the one
 # before.
 WEIGHT_DECAYS = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 SEARCH_EPOCHS = 100
+# Standard errors of the held-out loss. The rule that chooses is one standard error wide.
+SETTLED = 0.05
 FOLDS = 5
 # Below this many multiplications per pass, several cores cost more than they gain.
 WORTH_THREADS = 5e8
@@ -146,7 +150,9 @@ def train(job: Job, table: Table, classes: int, checkpoints: Checkpoints | None)
                 weight_decay * len(train) / len(both),
                 max(fit.best_epoch, SEARCH_EPOCHS if _lbfgs(job) else 1),
             )
-            head, _ = _fitted(job, both, _none(both), decay, classes, epochs=epochs)
+            head, _ = _fitted(
+                job, both, _none(both), decay, classes, epochs=epochs, start=fit.weights
+            )
             log(f"refitted on {len(both)} photos of train and validation")
     return Trained(head, fit, held_out, split, name, refitted, weight_decay)
 
@@ -188,6 +194,7 @@ def _fitted(
     classes: int,
     hooks: Hooks | None = None,
     epochs: int = 0,
+    start: torch.Tensor | None = None,
 ) -> tuple[Head, Fit]:
     head = _new_head(job, train, classes)
     values = {**job.values, "weight_decay": weight_decay, "epochs": epochs or job.values["epochs"]}
@@ -200,6 +207,7 @@ def _fitted(
             values["label_smoothing"],
             values["epochs"],
             hooks or Hooks(),
+            start,
         )
     else:
         fit = fit_adamw(head, train, validation, values, hooks or Hooks())
@@ -242,25 +250,36 @@ def _weight_decay(job: Job, train: Examples, validation: Examples, classes: int)
 
 
 def _search(job: Job, train: Examples, validation: Examples, classes: int) -> Any:
-    """Return (weight_decay, held-out logits), strongest first."""
-    start = None
-    for weight_decay in WEIGHT_DECAYS:
-        if not len(validation):
+    """(weight_decay, held-out logits), strongest first."""
+    if not len(validation):
+        for weight_decay in WEIGHT_DECAYS:
             yield weight_decay, _cross_validated(job, train, weight_decay, classes)
-            continue
+        return
+    head = _new_head(job, train, classes)
+    curvature, start = Curvature(Features(head, train)), None
+    for weight_decay in WEIGHT_DECAYS:
         regression = LogisticRegression(
-            _new_head(job, train, classes),
-            train,
-            weight_decay,
-            job.values["label_smoothing"],
-            start,
+            head, train, weight_decay, job.values["label_smoothing"], start, curvature
         )
-        for _ in range(SEARCH_EPOCHS):
-            check_stop()
-            if not regression.step():
-                break
+        yield weight_decay, _settled(regression, validation)
         start = regression.weights
-        yield weight_decay, regression.logits(validation.features)
+
+
+def _settled(regression: LogisticRegression, validation: Examples) -> torch.Tensor:
+    """Return the held-out logits once they are as good as converged: twice in a row their loss
+    moved by less than its own standard error could tell."""
+    still, before = 0, math.inf
+    for _ in range(SEARCH_EPOCHS):
+        check_stop()
+        going = regression.step()
+        logits = regression.logits(validation.features)
+        losses = functional.cross_entropy(logits, validation.labels.long(), reduction="none")
+        mean, error = losses.mean().item(), losses.std(correction=0).item() / len(losses) ** 0.5
+        still = still + 1 if abs(mean - before) < SETTLED * error else 0
+        before = mean
+        if still == 2 or not going:
+            break
+    return logits
 
 
 def _cross_validated(job: Job, train: Examples, weight_decay: float, classes: int) -> torch.Tensor:

@@ -16,6 +16,7 @@ import torch
 from fieldmark_ml.engines.choose import precision_of
 from fieldmark_ml.hyperparameters import Values
 from fieldmark_ml.photos.data import Photos
+from fieldmark_ml.runtime import TrainingError
 
 # Replaced by the name of the training job in --checkpoint_dir, which separates trials that share a
 # folder.
@@ -41,6 +42,14 @@ class Job:
 
 
 def make(values: Values) -> Job:
+    """Raise TrainingError on a machine with GPUs that torch cannot use: on its CPU the training
+    would be billed as on a GPU, and take ten times as long."""
+    gpus = int(os.environ.get("SM_NUM_GPUS") or 0)
+    if gpus and not torch.cuda.is_available():
+        raise TrainingError(
+            f"This machine has {gpus} GPU(s), but torch {torch.__version__} cannot use CUDA "
+            "here. Use an image with a matching CUDA version, or an instance type without a GPU."
+        )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return Job(
         values,

@@ -15,7 +15,7 @@ def _split(*parts: str, below: str = "") -> dict[str, str | bytes]:
 
 
 SITUATIONS = (
-    Situation("class folders", classes(crow=3, owl=2), AB, layout="class folders", splits={}),
+    Situation("class folders", classes(crow=3, owl=2), AB, layout="Class folders", splits={}),
     Situation("class folders one level down", classes("birds", crow=3, owl=2), AB),
     Situation("class folders four levels down", classes("a/b/c/d", crow=3, owl=2), AB),
     Situation("class folders in images", classes("images", crow=3, owl=2), AB),
@@ -42,7 +42,7 @@ SITUATIONS = (
         _split("train", "test"),
         {"crow": 4, "owl": 2},
         splits={"train": 3, "test": 3},
-        layout="split folders",
+        layout="Split folders",
         asks={"split": "yes"},
     ),
     Situation(
@@ -104,7 +104,7 @@ SITUATIONS = (
         {**classes("train", crow=3, owl=2), **numbered("test", 4)},
         AB,
         unlabelled=0,
-        left={"image outside the class folders": 4},
+        left={"photo outside the class folders": 4},
         asks={"loose": "leave out"},
     ),
     Situation(
@@ -112,7 +112,7 @@ SITUATIONS = (
         {**_split("train", "test"), **classes("extra", jay=2)},
         {"crow": 4, "owl": 2},
         asks={"folder:extra": "leave out"},
-        left={"image in a folder that is left out": 2},
+        left={"photo in an ignored folder": 2},
     ),
     Situation(
         "unlabeled beside the classes",
@@ -131,7 +131,7 @@ SITUATIONS = (
         "loose photos beside the classes",
         {**classes(crow=3, owl=2), **photos("x.jpg")},
         AB,
-        left={"image outside the class folders": 1},
+        left={"photo outside the class folders": 1},
         asks={"loose": "leave out"},
     ),
     Situation(
@@ -139,7 +139,7 @@ SITUATIONS = (
         photos("1.jpg", "2.jpg", "3.jpg"),
         {},
         unlabelled=3,
-        layout="photos without labels",
+        layout="Photos without labels",
     ),
     Situation("a pile in images", numbered("images", 3), {}, unlabelled=3),
     Situation("a pile in train_images", numbered("train_images", 3), {}, unlabelled=3),

@@ -182,7 +182,7 @@ SITUATIONS = (
     Situation("Pascal VOC with several objects", {**numbered("JPEGImages", 2),
         "Annotations/0.xml": voc("0.jpg", "crow", 2), "Annotations/1.xml": voc("1.jpg", "owl")},
         {"crow": 1, "owl": 1}, boxes=1),
-    Situation("Ground Truth's output", {**SIX, "output.manifest": table(*map(truth, range(6)))}, HALF, layout="augmented manifest"),
+    Situation("Ground Truth's output", {**SIX, "output.manifest": table(*map(truth, range(6)))}, HALF, layout="Augmented manifest"),
     Situation("Lookout's manifest", {**SIX, "train.manifest": table(*(truth(n, "anomaly-label") for n in range(6)))}, HALF),
     Situation("Azure Custom Vision", {**SIX, "images.json": json.dumps(
         [{"id": str(n), "width": 9, "tags": [{"tagId": "t", "tagName": LABELS[n]}]} for n in range(6)])}, HALF),
@@ -228,7 +228,7 @@ SITUATIONS = (
         "observations.csv": table("observationID,deploymentID,sequenceID,mediaID,observationType,scientificName",
         "o0,d1,s0,,animal,fox", "o1,d1,s1,,animal,deer")}, {"deer": 2, "fox": 2}, layout="Camtrap DP"),
     Situation("Camtrap DP's tables alone", {**TRAPPED, "deployments.csv": DEPLOYMENTS, "media.csv": MEDIA, "observations.csv": OBSERVED},
-        {"blank": 1, "deer": 1, "fox": 2}, groups=2, left={"table that was read": 3}),
+        {"blank": 1, "deer": 1, "fox": 2}, groups=2, left={"table, read for labels": 3}),
     Situation("Camtrap DP without paths", {**TRAPPED, "datapackage.json": PACKAGE, "deployments.csv": DEPLOYMENTS,
         "media.csv": table("mediaID,deploymentID", "m0,d1"), "observations.csv": OBSERVED},
         {"d1": 2, "d2": 2}, note="its media table has no filePath"),
@@ -245,9 +245,9 @@ SITUATIONS = (
     Situation("COCO of sequences without places", {**SIX, "camera.json": json.dumps({"images": [{"id": n, "file_name": f"{n}.jpg",
         "seq_id": f"q{n // 2}"} for n in range(6)], "annotations": [{"id": n, "image_id": n, "category_id": 1 + (n > 2)}
         for n in range(6)], "categories": CATEGORIES})}, HALF, groups=3),
-    Situation("MegaDetector's output", {**numbered("site1", 3), **numbered("site2", 3, start=3), "md.json": json.dumps(detected())},
+    Situation("MegaDetector output", {**numbered("site1", 3), **numbered("site2", 3, start=3), "md.json": json.dumps(detected())},
         {"animal": 3, "empty": 1, "person": 2}, boxes=5),
-    Situation("MegaDetector's output beside classes", {**numbered("fox", 3), **numbered("owl", 3, start=3), "md.json": json.dumps(
+    Situation("MegaDetector output beside classes", {**numbered("fox", 3), **numbered("owl", 3, start=3), "md.json": json.dumps(
         detected("fox", "owl"))}, {"fox": 3, "owl": 3}, boxes=5, kept=("max_detection_conf", "detected"), asks={"label:": ""}),
     Situation("Pascal VOC in its folders", {**numbered("VOCdevkit/VOC2012/JPEGImages", 4),
         **numbered("VOCdevkit/VOC2012/SegmentationClass", 4, ".png"),
@@ -258,7 +258,7 @@ SITUATIONS = (
         {"crow": 2, "owl": 2}, splits={"train": 2, "validation": 2}, boxes=4),
     Situation("Roboflow's VOC in each part", {**numbered("train", 4), **numbered("valid", 2, start=4),
         **{f"{'train' if n < 4 else 'valid'}/{n}.xml": voc(f"{n}.jpg", "crow" if n % 2 else "owl") for n in range(6)}},
-        HALF, splits={"train": 4, "validation": 2}, boxes=6, left={"table that was read": 6}),
+        HALF, splits={"train": 4, "validation": 2}, boxes=6, left={"table, read for labels": 6}),
     Situation("VOC beside photos called alike", {**photos("crow/1.jpg", "owl/1.jpg"),
         "crow/1.xml": voc("1.jpg", "crow"), "owl/1.xml": voc("1.jpg", "owl")}, {"crow": 1, "owl": 1}, boxes=2),
     Situation("VOC in an encoding that nobody has", {**numbered("images", 2), "a/0.xml": voc("0.jpg", "crow"),

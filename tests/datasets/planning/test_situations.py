@@ -89,16 +89,16 @@ def test_a_plan_that_was_stored_is_the_plan(situation: Situation, tmp_path: Path
 @pytest.mark.parametrize(
     ("cell", "how"),
     [
-        ("/home/other/images/{n}.jpg", "by the end of the path"),
-        ("{n}.png", "under another suffix"),
-        ("{n}.JPG", "with other capitals"),
+        ("/home/other/images/{n}.jpg", "by the end of its path"),
+        ("{n}.png", "with another suffix"),
+        ("{n}.JPG", "with different upper or lower case"),
         ("{n}", "without its suffix"),
         ("images/{n}.jpg", ""),
     ],
 )
-def test_a_photo_that_is_called_otherwise_is_said(cell: str, how: str, tmp_path: Path) -> None:
+def test_a_photo_that_with_another_name_is_reported(cell: str, how: str, tmp_path: Path) -> None:
     rows = [f"{cell.format(n=n)},{'owl' if n % 2 else 'crow'}" for n in range(6)]
     files = {**numbered("images", 6), "labels.csv": table("file,label", *rows)}
     plan = planned(Situation("said", files), tmp_path)
-    said = [f"6 rows of the tables found their photo {how}."] if how else []
+    said = [f"Table rows matched to a photo {how}: 6."] if how else []
     assert list(plan.notes) == said

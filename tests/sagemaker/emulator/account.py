@@ -46,7 +46,7 @@ class Account:
         self._used: dict[str, int] = {}
 
     def quota(self, name: str) -> int:
-        """How many instances "<type> for <use>" may have."""
+        """Return how many instances "<type> for <use>" may have."""
         settings = self._world.settings
         return settings.quotas.get(
             name, 0 if name.startswith(NONE_AT_FIRST) else settings.default_quota

@@ -50,7 +50,7 @@ class Channel:
         )
 
     def objects(self, storage: Storage) -> tuple[str, dict[str, str]]:
-        """(bucket, key -> path in the channel). JobFailure where there is nothing."""
+        """Return (bucket, key -> path in the channel). JobFailure where there is nothing."""
         if self.kind == "ManifestFile":
             return listed(storage, self.uri)
         bucket, prefix = split(self.uri)
@@ -77,7 +77,7 @@ class Channel:
             ) from None
 
     def described(self) -> Record:
-        """The channel's entry of inputdataconfig.json in the container."""
+        """Return the channel's entry of inputdataconfig.json in the container."""
         return {
             "TrainingInputMode": "FastFile" if self.streamed else "File",
             "S3DistributionType": "ShardedByS3Key" if self.sharded else "FullyReplicated",
@@ -86,7 +86,8 @@ class Channel:
 
 
 def listed(storage: Storage, uri: str) -> tuple[str, dict[str, str]]:
-    """(bucket, key -> path) of a manifest object: `[{"prefix": "s3://bucket/some/prefix/"}, "relative/path", ...]`."""
+    """Return (bucket, key -> path) of a manifest object: `[{"prefix": "s3://bucket/some/prefix/"},
+    "relative/path", ...]`."""
     bucket, key = split(uri)
     try:
         entries = json.loads(storage.read(bucket, key))

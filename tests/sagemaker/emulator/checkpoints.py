@@ -43,7 +43,7 @@ class Checkpoints:
         self._seen.update({path: _stamp(path) for path in found.values()})
 
     def sync(self, machines: list[Path], seconds: float, *, last: bool) -> None:
-        """Uploads what has changed, at most every `seconds`."""
+        """Upload what has changed, at most every `seconds`."""
         if not self._uri or self._path is None or (not last and time.monotonic() < self._next):
             return
         self._next = time.monotonic() + seconds

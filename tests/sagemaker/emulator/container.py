@@ -50,7 +50,8 @@ class Container:
         *,
         grace: float = 5.0,
     ) -> None:
-        """Raises OSError with the reason where the layout asks for something that this machine does not allow."""
+        """Raise OSError with the reason if the layout asks for something that this machine does not
+        allow."""
         (layout.ml.parent / "tmp").mkdir(parents=True, exist_ok=True)
         inside = {
             name: value.replace(f"{ML}/", f"{layout.inside}/")
@@ -78,7 +79,7 @@ class Container:
         return self._process.pid
 
     def lines(self) -> Iterator[str]:
-        """What it prints, until nothing of it is left."""
+        """Yield what it prints, until nothing of it is left."""
         assert self._process.stdout is not None
         with self._process.stdout as output:
             while line := output.readline(MEMORY_LINE_BYTES):
@@ -147,7 +148,7 @@ def _unshare() -> list[str]:
 
 @functools.cache
 def why_no_mounts() -> str:
-    """Why this machine can't give a process mounts and a network of its own; empty where it can."""
+    """Why this machine can't give a process mounts and a network of its own; empty if it can."""
     if not shutil.which("unshare"):
         return "there is no unshare(1) on this machine"
     with tempfile.TemporaryDirectory() as folder:

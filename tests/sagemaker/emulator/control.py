@@ -63,7 +63,8 @@ class Control:
             )
 
     def _about(self, _: dict[str, Any]) -> dict[str, Any]:
-        """Everything a test may want to know: counts by operation, faults still waiting, settings, processes."""
+        """Return everything a test may want to know: counts by operation, faults still waiting,
+        settings, processes."""
         emulator = self._emulator
         return {
             "url": emulator.url,
@@ -92,7 +93,8 @@ class Control:
         self._emulator.faults.clear()
 
     def _interrupt(self, values: dict[str, Any]) -> None:
-        """Takes a spot job's instances away: SIGTERM and the grace time, or at once with `"warned": false`."""
+        """Take a spot job's instances away: SIGTERM and the grace time, or at once with `"warned":
+        false`."""
         self._emulator.training.interrupt(
             values["TrainingJobName"], warned=values.get("warned", True)
         )

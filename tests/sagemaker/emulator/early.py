@@ -31,7 +31,8 @@ def check(config: Record, static: dict[str, str]) -> None:
 
 
 def resources(config: Record, static: dict[str, str]) -> tuple[int, int]:
-    """(MinResource, MaxResource) of Hyperband, in reports of the objective. ApiError where the latter can't be known."""
+    """Return (MinResource, MaxResource) of Hyperband, in reports of the objective. ApiError if the
+    latter can't be known."""
     given = config.get("StrategyConfig", {}).get("HyperbandStrategyConfig", {})
     inferred = next(
         (int(static[name]) for name in EPOCH_NAMES if static.get(name, "").isdigit()), None
@@ -47,7 +48,8 @@ def resources(config: Record, static: dict[str, str]) -> tuple[int, int]:
 def is_behind(
     values: Sequence[float], others: Sequence[Sequence[float]], *, maximise: bool
 ) -> bool:
-    """The median rule: the trial's last value is worse than the median of the other trials' running averages up to the same report."""
+    """Return the median rule: the trial's last value is worse than the median of the other trials'
+    running averages up to the same report."""
     reached = [other[: len(values)] for other in others if len(other) >= len(values)]
     if not values or len(reached) < FEWEST_OTHERS:
         return False

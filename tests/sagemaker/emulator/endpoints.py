@@ -97,7 +97,8 @@ class Endpoints:
         return {"EndpointArn": arn}
 
     def _variants(self, endpoint: str, config: Record) -> list[Variant]:
-        """The variants of a configuration, with their share of the quota taken. ApiError where there is not enough of it."""
+        """Return the variants of a configuration, with their share of the quota taken. ApiError if
+        there is not enough of it."""
         made: list[Variant] = []
         try:
             for entry in config["ProductionVariants"]:
@@ -210,7 +211,7 @@ class Endpoints:
     # Invocations
 
     def _timed(self, name: str, variant: Variant, body: bytes, headers: dict[str, str]) -> Reply:
-        """The container's answer; CloudWatch is told how it went."""
+        """Return the container's answer; CloudWatch is told how it went."""
         began = time.monotonic()
         try:
             reply = variant.post(body, headers)
@@ -221,7 +222,7 @@ class Endpoints:
         return reply
 
     def invoke(self, name: str, request: Request) -> Response:
-        """What InvokeEndpoint answers."""
+        """Return what InvokeEndpoint answers."""
         row = self._table.rows.get(name)
         if not row or not row["_variants"]:
             raise ApiError("ValidationError", f"Endpoint {name} of account {ACCOUNT} not found.")

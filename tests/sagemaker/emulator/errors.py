@@ -14,7 +14,7 @@ class ApiError(Exception):
 
 
 def invalid(message: str) -> ApiError:
-    """A request that can't be: SageMaker's answer too for most things that do not exist."""
+    """Return a request that can't be: SageMaker's answer too for most things that do not exist."""
     return ApiError("ValidationException", message)
 
 

@@ -87,7 +87,7 @@ class Faults:
             return [asdict(fault) for fault in self._waiting]
 
     def take(self, service: str, operation: str) -> Fault | None:
-        """The fault that happens to this request, one time less from now on."""
+        """Return the fault that happens to this request, one time less from now on."""
         with self._lock:
             self.asked[operation] += 1
             fault = next(

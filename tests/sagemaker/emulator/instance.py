@@ -117,7 +117,8 @@ class Instance:
         }
 
     def _unlike_a_container(self) -> dict[str, str]:
-        """Where /opt/ml can't be mounted, the toolkit is told where it is, and that the host's name is not known."""
+        """Return where /opt/ml can't be mounted, the toolkit is told where it is, and that the
+        host's name is not known."""
         if self._layout.inside == ML:
             return {}
         return {"SAGEMAKER_BASE_DIR": str(self.ml), "SM_STUDIO_LOCAL_MODE": "True"}
@@ -132,7 +133,7 @@ class Instance:
         return self._reader is not None and self._reader.is_alive()
 
     def flush(self) -> list[str]:
-        """What was printed since the last call, after it has reached the log stream."""
+        """Return what was printed since the last call, after it has reached the log stream."""
         count = len(self._lines)
         lines, self._lines[:count] = self._lines[:count], []
         if lines:
@@ -148,7 +149,7 @@ class Instance:
             self._container.kill()
 
     def failure(self) -> str:
-        """What DescribeTrainingJob says about a container that failed."""
+        """Return what DescribeTrainingJob says about a container that failed."""
         said = ""
         with contextlib.suppress(OSError):
             said = (self.ml / "output" / "failure").read_text(errors="replace")[:MAX_FAILURE_CHARS]

@@ -51,7 +51,8 @@ def main() -> int:
 
 
 def _watch(child: subprocess.Popen[bytes], wake: int, stops: list[float]) -> int:
-    """The child's exit code, 128 + n for a signal; 137 where the owner of our input is gone."""
+    """Return the child's exit code, 128 + n for a signal; 137 where the owner of our input is
+    gone."""
     passed_on = False
     # The toolkit itself dies of SIGTERM at once, while the script that it runs is still saving what it has.
     while (code := child.poll()) is None or (
@@ -93,7 +94,8 @@ def _kill_descendants() -> None:
 
 
 def _collect(but: int) -> None:
-    """Takes notice of every child that has ended, `but` one: strays are the keeper's children once their parents are gone."""
+    """Take notice of every child that has ended, `but` one: strays are the keeper's children once
+    their parents are gone."""
     for process in psutil.Process().children():
         with contextlib.suppress(ChildProcessError, psutil.NoSuchProcess):
             if process.pid != but and process.status() == psutil.STATUS_ZOMBIE:

@@ -15,7 +15,7 @@ class Models:
         self._world = world
 
     def container(self, name: str) -> Record:
-        """The one container of the model, ApiError where there is no such model."""
+        """Return the one container of the model, ApiError if there is no such model."""
         row = self._table.get(name)
         return row.get("PrimaryContainer") or row["Containers"][0]
 

@@ -26,7 +26,7 @@ class Permissions:
         )
 
     def check(self, service: str, operation: str, request: Request) -> None:
-        """ApiError where the action is denied."""
+        """ApiError if the action is denied."""
         action = s3_action(request) if service == "s3" else operation
         if not self.allowed(f"{service}:{action}"):
             raise refused(service, action)
@@ -55,7 +55,8 @@ class Permissions:
 
 
 def s3_action(request: Request) -> str:
-    """The action that a policy names for this request: S3's operations are told apart by method and path alone."""
+    """Return the action that a policy names for this request: S3's operations are told apart by
+    method and path alone."""
     bucket, _, key = request.path.lstrip("/").partition("/")
     if key:
         return {"GET": "GetObject", "HEAD": "GetObject", "DELETE": "DeleteObject"}.get(
@@ -71,7 +72,8 @@ def s3_action(request: Request) -> str:
 
 
 def s3_operation(request: Request) -> str:
-    """The operation as S3's API calls it, where that says more than the action of a policy."""
+    """Return the operation as S3's API calls it, where that says more than the action of a
+    policy."""
     if request.method == "HEAD":
         return "HeadObject" if "/" in request.path.strip("/") else "HeadBucket"
     if "x-amz-copy-source" in request.headers:

@@ -117,7 +117,8 @@ class Run:
         self.finished.set()
 
     def _train(self) -> str:
-        """Trains, again after each interruption. The secondary status that it ends with; JobFailure."""
+        """Train, again after each interruption. The secondary status that it ends with;
+        JobFailure."""
         if len(self._hosts()) > 1:
             with _CLUSTER:
                 return self._attempts()
@@ -195,7 +196,7 @@ class Run:
         )
 
     def _execute(self) -> str:
-        """Runs the containers to their end, and says how that came."""
+        """Run the containers to their end, and says how that came."""
         began, before = time.monotonic(), self._trained
         with self._world.lock:
             if not self._wish:
@@ -238,7 +239,8 @@ class Run:
         return ""
 
     def _verdict(self) -> str:
-        """How it ends where it does not end by itself: the secondary status, else the empty string."""
+        """Return how it ends where it does not end by itself: the secondary status, else the empty
+        string."""
         wishes = {
             "stop": "Stopped",
             "abandon": "Stopped",
@@ -261,7 +263,7 @@ class Run:
                     self._row["ModelArtifacts"] = {"S3ModelArtifacts": f"{target}/model.tar.gz"}
 
     def _merged(self, part: str) -> Path:
-        """What all hosts have left there, in the first one's folder."""
+        """Return what all hosts have left there, in the first one's folder."""
         first, *others = [instance.ml / part for instance in self._instances]
         for other in others:
             shutil.copytree(other, first, dirs_exist_ok=True)

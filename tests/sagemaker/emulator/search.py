@@ -39,7 +39,7 @@ class Range:
 
     @classmethod
     def of(cls, entry: Record, kind: str) -> Range:
-        """ApiError where it can't be searched."""
+        """ApiError if it can't be searched."""
         name, scale = entry["Name"], entry.get("ScalingType", "Auto")
         if kind == LISTS[2]:
             return cls(name, kind, 0, 0, "", tuple(entry["Values"]))
@@ -78,7 +78,7 @@ class Range:
         return str(1 - value if self.scale == "ReverseLogarithmic" else value)
 
     def value(self, text: str) -> Any:
-        """The inverse of `text`, for the trials of a parent. ValueError."""
+        """Return the inverse of `text`, for the trials of a parent. ValueError."""
         if self.values:
             return text
         number = float(text) if self.kind == LISTS[0] else int(text)
@@ -91,7 +91,7 @@ def ranges(config: Record) -> list[Range]:
 
 
 def combinations(config: Record) -> int:
-    """How many trials a grid has."""
+    """Return how many trials a grid has."""
     return math.prod(len(entry.values) for entry in ranges(config))
 
 
@@ -139,7 +139,8 @@ class Search:
             self._grid = itertools.product(*(entry.values for entry in self._ranges))
 
     def learn(self, tried: list[tuple[dict[str, str], float]]) -> int:
-        """Takes over the trials of a parent, as far as they lie in the ranges of today; says how many do."""
+        """Take over the trials of a parent, as far as they lie in the ranges of today; says how
+        many do."""
         distributions = {entry.name: entry.distribution() for entry in self._ranges}
         taken = 0
         for texts, value in tried:
@@ -154,7 +155,7 @@ class Search:
         return taken
 
     def propose(self) -> tuple[Any, dict[str, str]] | None:
-        """(a token for `tell`, hyperparameters), or None where the grid is used up."""
+        """Return (a token for `tell`, hyperparameters), or None if the grid is used up."""
         if self._grid is not None:
             values = next(self._grid, None)
             return (
@@ -169,6 +170,6 @@ class Search:
         return trial, {entry.name: entry.text(trial.params[entry.name]) for entry in self._ranges}
 
     def tell(self, token: Any, value: float | None) -> None:
-        """The final value of the objective, None where there is none."""
+        """The final value of the objective, None if there is none."""
         if token is not None:
             self._study.tell(token, value, state=None if value is not None else TrialState.FAIL)

@@ -46,7 +46,7 @@ class Context:
 
 
 class Server:
-    """A WSGI application. `service` is None where the model could not be loaded."""
+    """A WSGI application. `service` is None if the model could not be loaded."""
 
     def __init__(self, service: Any, wrappers: Any) -> None:
         self._service, self._wrappers = service, wrappers
@@ -76,7 +76,7 @@ class Server:
 
 
 def load() -> Any:
-    """The handler with its model, or None with the reason in the log."""
+    """Return the handler with its model, or None with the reason in the log."""
     sys.path.insert(0, CODE)
     try:
         module, name = os.environ.get("EMULATOR_HANDLER", HANDLER).split(":")

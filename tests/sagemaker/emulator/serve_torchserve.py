@@ -31,7 +31,8 @@ def free_port() -> int:
 
 
 def configuration(handler_service: str) -> str:
-    """The stock configuration, bound to loopback, with the newline that its last line lacks."""
+    """Return the stock configuration, bound to loopback, with the newline that its last line
+    lacks."""
     text = (
         str(stock(handler_service))
         .replace("enable_model_api=true", "enable_model_api=true\n")

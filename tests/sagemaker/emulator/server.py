@@ -93,7 +93,8 @@ class Emulator:
         self._server.shutdown()
 
     def sweep(self, since: float) -> None:
-        """Ends everything that was created after `since` and still runs, at once, and waits for it."""
+        """End everything that was created after `since` and still runs, at once, and waits for
+        it."""
         for part in (self.tuning, self.training, self.transforms, self.endpoints):
             part.sweep(since)
 
@@ -119,7 +120,8 @@ class Emulator:
     def _answer(
         self, request: Request, signed: tuple[str, str, bool], fault: Fault | None
     ) -> Response | None:
-        """None where moto is to answer: all that the emulator asks itself, the other services, and notebooks, which it only lists."""
+        """None if moto is to answer: all that the emulator asks itself, the other services, and
+        notebooks, which it only lists."""
         service, operation, own = signed
         target = request.headers.get("X-Amz-Target", "")
         try:
@@ -158,7 +160,8 @@ class Emulator:
 
 
 def _signed(request: Request) -> tuple[str, str, bool]:
-    """(service, operation, whether the emulator itself asks) of a request. Queries are named by their Action."""
+    """Return (service, operation, whether the emulator itself asks) of a request. Queries are named
+    by their Action."""
     signature = _SIGNED.search(request.headers.get("Authorization", ""))
     service = signature[2] if signature else ""
     target = request.headers.get("X-Amz-Target", "")
@@ -200,7 +203,7 @@ def _refusal(error: ApiError, service: str) -> Response:
 
 
 def _cut(environ: Environ, start_response: StartResponse) -> list[bytes]:
-    """Closes the connection without a word: what is written after that goes nowhere."""
+    """Close the connection without a word: what is written after that goes nowhere."""
     environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
     start_response("200 OK", [("Content-Length", "0")])
     return []

@@ -59,7 +59,8 @@ class ModelServer:
         self._reader: threading.Thread | None = None
 
     def start(self, cancelled: threading.Event) -> None:
-        """Returns when /ping has answered 200. JobFailure where it can't be started, does not answer in time, or was cancelled."""
+        """Return when /ping has answered 200. JobFailure where it can't be started, does not answer
+        in time, or was cancelled."""
         try:
             unpack(
                 self._world.storage.read(*split(self._model["ModelDataUrl"])),
@@ -135,7 +136,7 @@ class ModelServer:
                 self._stream.put(lines)
 
     def post(self, body: bytes, headers: dict[str, str], seconds: float = 60.0) -> Reply:
-        """One request to /invocations. OSError where there is no answer in time."""
+        """Return one request to /invocations. OSError if there is no answer in time."""
         return self._ask("POST", "/invocations", body, headers, seconds)
 
     def _ask(
@@ -154,7 +155,7 @@ class ModelServer:
             connection.close()
 
     def memory(self) -> int:
-        """Bytes that its processes hold now."""
+        """Return bytes that its processes hold now."""
         total = 0
         if self._container:
             try:
@@ -165,7 +166,7 @@ class ModelServer:
         return total
 
     def end(self) -> None:
-        """Kills it and removes its files."""
+        """Kill it and removes its files."""
         if self._container:
             self._container.kill()
             self._container.wait()

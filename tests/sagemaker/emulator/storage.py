@@ -42,7 +42,8 @@ class Storage:
         self.iam: Any = session.client("iam", endpoint_url=url, config=config)
 
     def keys(self, uri: str) -> list[tuple[str, int, str]]:
-        """(key, bytes, etag) of every object below a prefix. JobFailure where there is no such bucket."""
+        """Return (key, bytes, etag) of every object below a prefix. JobFailure where there is no
+        such bucket."""
         bucket, prefix = split(uri)
         try:
             pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
@@ -60,7 +61,8 @@ class Storage:
         return bytes(self.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
 
     def require_unchanged(self, request: Request) -> None:
-        """ApiError where a copy's source is not the object that its condition names: moto does not look at that header."""
+        """ApiError if a copy's source is not the object that its condition names: moto does not
+        look at that header."""
         wanted = request.headers.get("x-amz-copy-source-if-match")
         bucket, _, key = unquote(request.headers["x-amz-copy-source"]).lstrip("/").partition("/")
         try:
@@ -130,19 +132,20 @@ class LogStream:
 
 
 def split(uri: str) -> tuple[str, str]:
-    """(bucket, key) of an s3:// address."""
+    """Return (bucket, key) of an s3:// address."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return bucket, key
 
 
 def below(key: str, prefix: str) -> str:
-    """The path that an object of a prefix gets in its channel: below the prefix where that is a folder, else its bare name."""
+    """Return the path that an object of a prefix gets in its channel: below the prefix where that
+    is a folder, else its bare name."""
     folder = f"{prefix.rstrip('/')}/" if prefix else ""
     return key[len(folder) :] if key.startswith(folder) else PurePosixPath(key).name
 
 
 def unpack(data: bytes, folder: Path) -> None:
-    """Unpacks a tar.gz. JobFailure where it is not one."""
+    """Unpack a tar.gz. JobFailure where it is not one."""
     try:
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:gz") as tar:
             tar.extractall(folder, filter="data")

@@ -23,7 +23,7 @@ class Traffic:
         threading.Thread(target=self._write, daemon=True).start()
 
     def count(self, endpoint: str, variant: str, status: int, seconds: float) -> None:
-        """One invocation: the container's status, 0 where it gave none, and how long it took."""
+        """One invocation: the container's status, 0 if it gave none, and how long it took."""
         dimensions = [
             {"Name": "EndpointName", "Value": endpoint},
             {"Name": "VariantName", "Value": variant},

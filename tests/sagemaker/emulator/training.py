@@ -9,7 +9,15 @@ from tests.sagemaker.emulator.account import Account
 from tests.sagemaker.emulator.channels import Channel
 from tests.sagemaker.emulator.errors import ApiError, invalid
 from tests.sagemaker.emulator.run import FINISHED, Run
-from tests.sagemaker.emulator.world import Record, Table, World, page, picked, shown
+from tests.sagemaker.emulator.world import (
+    Record,
+    Table,
+    World,
+    page,
+    picked,
+    refuse_key,
+    shown,
+)
 
 TAKEN = "Training job names must be unique within an AWS account and Region, and a job with this name already exists"
 SUMMARY = (
@@ -39,7 +47,7 @@ class Training:
         return self.create(request, None)
 
     def create(self, request: Record, tuning_arn: str | None) -> Record:
-        """Starts a job; `tuning_arn` names the tuning job whose trial it is."""
+        """Start a job; `tuning_arn` names the tuning job whose trial it is."""
         check(request)
         if request["TrainingJobName"] in self._table.rows:  # before the quota is touched
             self._table.add(request, {}, taken=TAKEN)
@@ -107,7 +115,7 @@ class Training:
         self._table.remove(request["TrainingJobName"])
 
     def interrupt(self, name: str, *, warned: bool) -> None:
-        """Takes the instances of a spot job away. ValueError where it has none."""
+        """Take the instances of a spot job away. ValueError if it has none."""
         row = self._table.get(name)
         if not row["EnableManagedSpotTraining"] or row["TrainingJobStatus"] != "InProgress":
             raise ValueError(f"{name} is no running spot job")
@@ -128,6 +136,7 @@ def check(request: Record) -> None:
     resources, stopping = request["ResourceConfig"], request.get("StoppingCondition")
     if not resources.get("InstanceType") or not resources.get("InstanceCount"):
         raise invalid("The emulator needs InstanceType and InstanceCount in ResourceConfig.")
+    refuse_key(resources)
     if "TrainingImage" not in request["AlgorithmSpecification"]:
         raise invalid("The emulator needs AlgorithmSpecification.TrainingImage.")
     if not stopping:

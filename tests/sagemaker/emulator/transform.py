@@ -17,7 +17,16 @@ from tests.sagemaker.emulator.models import Models
 from tests.sagemaker.emulator.run import FINISHED
 from tests.sagemaker.emulator.serving import ModelServer
 from tests.sagemaker.emulator.storage import below, split
-from tests.sagemaker.emulator.world import Record, Table, World, now, page, picked, shown
+from tests.sagemaker.emulator.world import (
+    Record,
+    Table,
+    World,
+    now,
+    page,
+    picked,
+    refuse_key,
+    shown,
+)
 
 GROUP = "/aws/sagemaker/TransformJobs"
 TAKEN = "Job names must be unique within an AWS account and region, and a job with this name already exists"
@@ -51,6 +60,7 @@ class Transforms:
 
     def create_transform_job(self, request: Record) -> Record:
         check(request)
+        refuse_key(request["TransformResources"])
         self._models.container(request["ModelName"])
         if request["TransformJobName"] in self._table.rows:  # before the quota is touched
             self._table.add(request, {}, taken=TAKEN)
@@ -139,7 +149,7 @@ class Transforms:
             server.end()
 
     def _objects(self, row: Record) -> tuple[str, dict[str, str]]:
-        """(bucket, key -> name of its answer without .out)."""
+        """Return (bucket, key -> name of its answer without .out)."""
         source = row["TransformInput"]["DataSource"]["S3DataSource"]
         if source["S3DataType"] == "ManifestFile":
             bucket, found = listed(self._world.storage, source["S3Uri"])
@@ -182,7 +192,8 @@ class Transforms:
             raise JobFailure("AlgorithmError: See job logs for more information")
 
     def _post(self, row: Record, server: ModelServer, bucket: str, key: str, name: str) -> str:
-        """What is wrong with this object, as the data log says it; empty where its answer was written or the job is stopping."""
+        """Return what is wrong with this object, as the data log says it; empty if its answer was
+        written or the job is stopping."""
         if row["_stop"].is_set():
             return ""
         spec, target = row["TransformInput"], row["TransformOutput"]

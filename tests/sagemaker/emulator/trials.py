@@ -80,7 +80,8 @@ class Trials:
         self._wish = "abandon"
 
     def results(self) -> list[tuple[dict[str, str], float]]:
-        """What a later tuning job learns from: hyperparameters and final value of every trial that has one."""
+        """Return what a later tuning job learns from: hyperparameters and final value of every
+        trial that has one."""
         return [
             (row["TunedHyperParameters"], row[FINAL]["Value"])
             for row in self.summaries()
@@ -143,7 +144,7 @@ class Trials:
         return row
 
     def _value(self, trial: Trial) -> float | None:
-        """The value that counts is the last one that was reported."""
+        """Return the value that counts is the last one that was reported."""
         history = trial.history(self._metric)
         return history[-1] if history else None
 
@@ -196,7 +197,7 @@ class Trials:
             running += 1
 
     def _start_one(self) -> bool:
-        """False where nothing could be started now."""
+        """False if nothing could be started now."""
         proposed = self._proposed = self._proposed or self._search.propose()
         if proposed is None:
             self._most = len(self._trials)

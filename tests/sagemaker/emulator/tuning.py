@@ -73,7 +73,7 @@ class Tuning:
         check({**definition, "TrainingJobName": request["HyperParameterTuningJobName"]})
 
     def _parents(self, request: Record) -> list[Record]:
-        """The tuning jobs that a warm start learns from. ApiError where they can't be used."""
+        """Return the tuning jobs that a warm start learns from. ApiError if they can't be used."""
         warm = request.get("WarmStartConfig")
         if not warm:
             return []
@@ -91,6 +91,10 @@ class Tuning:
         ]:
             raise invalid(
                 f"Parent tuning jobs have to be in a terminal state: {', '.join(running)}."
+            )
+        if any(_parameters(row) != _parameters(request) for row in parents):
+            raise invalid(
+                "The total number of static plus tunable hyperparameters must remain the same as in the parent jobs."
             )
         key = "HyperParameterTuningJobObjective"
         if any(
@@ -170,6 +174,13 @@ class Tuning:
         self._table.remove(request["HyperParameterTuningJobName"])
 
     def sweep(self, since: float) -> None:
-        """Ends them without a word to their trials, which are training jobs and swept as such."""
+        """End them without a word to their trials, which are training jobs and swept as such."""
         for row in [row for row in list(self._table.rows.values()) if row["CreationTime"] > since]:
             row["_trials"].abandon()
+
+
+def _parameters(request: Record) -> int:
+    ranges = request["HyperParameterTuningJobConfig"].get("ParameterRanges", {}).values()
+    return len(request["TrainingJobDefinition"].get("StaticHyperParameters", {})) + sum(
+        map(len, ranges)
+    )

@@ -33,7 +33,7 @@ def check(operation: str, request: dict[str, Any]) -> None:
 
 
 def _faults(shape: Shape, value: Any, path: str) -> Iterator[str]:
-    """What botocore's own validator leaves to the server."""
+    """Yield what botocore's own validator leaves to the server."""
     if isinstance(shape, StructureShape):
         for name, part in value.items():
             yield from _faults(shape.members[name], part, f"{path}.{name}" if path else name)
@@ -79,7 +79,8 @@ def _text_faults(shape: Shape, value: str, path: str) -> Iterator[str]:
 
 @functools.cache
 def _pattern(text: str) -> re.Pattern[str] | None:
-    """The service's patterns are Java's; those with Unicode classes, which Python does not know, are left out."""
+    """Return the service's patterns are Java's; those with Unicode classes, which Python does not
+    know, are left out."""
     try:
         return re.compile(text, re.DOTALL) if text else None
     except re.error:

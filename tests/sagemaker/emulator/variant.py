@@ -60,13 +60,13 @@ class Variant:
         )
 
     def start(self, cancelled: threading.Event) -> None:
-        """Returns when it answers /ping. JobFailure."""
+        """Return when it answers /ping. JobFailure."""
         self._server.start(cancelled)
         if self._too_big():
             raise JobFailure(f"{self._too_big()} Please increase MemorySizeInMB.")
 
     def _too_big(self) -> str:
-        """What a serverless container that needs too much memory is told."""
+        """Return what a serverless container that needs too much memory is told."""
         limit = self._serverless["MemorySizeInMB"] if self._serverless else 0
         used = self._server.memory() >> 20 if limit else 0
         return (
@@ -76,7 +76,7 @@ class Variant:
         )
 
     def post(self, body: bytes, headers: dict[str, str]) -> Reply:
-        """The container's answer, ApiError for everything but a 200."""
+        """Return the container's answer, ApiError for everything but a 200."""
         most = SERVERLESS_BYTES if self._serverless else REALTIME_BYTES
         if len(body) > most:
             raise ApiError(
@@ -153,7 +153,7 @@ class ModelError(ApiError):
 
 
 def choose(variants: list[Variant], wanted: str | None) -> Variant:
-    """The named variant, or one by their weights."""
+    """Return the named variant, or one by their weights."""
     if wanted:
         found = next((variant for variant in variants if variant.name == wanted), None)
         if found is None:

@@ -13,6 +13,22 @@ from tests.sagemaker.emulator.errors import ApiError, JobFailure, invalid
 from tests.sagemaker.emulator.storage import Storage
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
+# Instance families with disks of their own, for which a KMS key of the volume is refused.
+LOCAL_DISKS = (
+    "c5d",
+    "c6gd",
+    "g4dn",
+    "g5",
+    "g6",
+    "g6e",
+    "m5d",
+    "m6gd",
+    "p3dn",
+    "p4d",
+    "p4de",
+    "p5",
+    "r5d",
+)
 Record = dict[str, Any]
 TICK_SECONDS = 0.1
 
@@ -43,6 +59,8 @@ class Settings:
     # What an answer of a batch is called after: its photo's path "below" the prefix, its whole "key", or its "name" alone. AWS's own
     # description of it contradicts itself, so what relies on one of them is wrong.
     answers: str = "below"
+    # For how long what was created is not found yet by what reads or refers to it.
+    stale_seconds: float = 0.0
     # What is paid of a spot instance's price.
     spot_share: float = 0.3
 
@@ -60,7 +78,7 @@ class World:
         self.storage = Storage(url, REGION)
 
     def pause(self, woken: threading.Event, setting: str) -> None:
-        """Waits as long as a setting says, which may be changed meanwhile, or until woken."""
+        """Wait as long as a setting says, which may be changed meanwhile, or until woken."""
         began = time.monotonic()
         while (left := began + getattr(self.settings, setting) - time.monotonic()) > 0:
             if woken.wait(min(left, TICK_SECONDS)):
@@ -80,8 +98,17 @@ class World:
         self.tags[arn] = list(request.get("Tags", []))
 
 
+def refuse_key(machines: Record) -> None:
+    """ApiError for a volume's key on an instance type that encrypts its own disks."""
+    kind = machines.get("InstanceType", "")
+    if machines.get("VolumeKmsKeyId") and kind.split(".")[1] in LOCAL_DISKS:
+        raise invalid(
+            f"You can't request a VolumeKmsKeyId when using an instance type with local storage: {kind}."
+        )
+
+
 def now() -> float:
-    """Seconds since 1970, as the JSON protocol writes times."""
+    """Return seconds since 1970, as the JSON protocol writes times."""
     return round(time.time(), 3)
 
 
@@ -94,7 +121,8 @@ class Table:
         self.rows: dict[str, Record] = {}
 
     def add(self, request: Record, more: Record, *, taken: str = "") -> Record:
-        """A new record of the request. ApiError where the name is taken: ResourceInUse with the message `taken`, else as for endpoints."""
+        """Return a new record of the request. ApiError if the name is taken: ResourceInUse with the
+        message `taken`, else as for endpoints."""
         name = request[self.key]
         arn = self.world.arn(self.kind, name)
         if name in self.rows and taken:
@@ -108,7 +136,8 @@ class Table:
         return self.rows[name]
 
     def get(self, name: str) -> Record:
-        if name not in self.rows:
+        stale = self.world.settings.stale_seconds
+        if name not in self.rows or now() - self.rows[name]["CreationTime"] < stale:
             raise invalid(
                 self.missing.format(name)
                 or f'Could not find {self.word} "{self.world.arn(self.kind, name)}".'
@@ -131,7 +160,8 @@ def picked(row: Record, names: Iterable[str]) -> Record:
 def page(
     rows: list[Record], request: Record, *, name: str, status: str = ""
 ) -> tuple[list[Record], Record]:
-    """One page of `rows`, filtered, sorted and cut as the List operations do, and the token of the next."""
+    """Return one page of `rows`, filtered, sorted and cut as the List operations do, and the token
+    of the next."""
     kept = [row for row in rows if _passes(row, request, name, status)]
     fields = {
         "Name": name,
@@ -145,7 +175,7 @@ def page(
 
 
 def cut(rows: list[Record], request: Record, default: int = 10) -> tuple[list[Record], Record]:
-    """The page that NextToken and MaxResults ask for, and the next token."""
+    """Return the page that NextToken and MaxResults ask for, and the next token."""
     token = request.get("NextToken") or "0"
     if not token.isdigit():
         raise invalid("Invalid NextToken.")

@@ -1,4 +1,4 @@
-"""Run an inspect job: features from the training scripts, then issues found with numpy."""
+"""Run an inspect job: features by the training scripts' own code, then the checks in numpy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from core.backends.local import training
 from core.backends.local.datasets import fetching
 from core.datasets import store
+from core.datasets.inspection import progress
 from core.datasets.inspection import store as inspection
+from core.datasets.inspection.progress import Timeline
 from core.datasets.store import Version
 from core.io import files
 from core.jobs import processes, stopping
@@ -25,10 +27,10 @@ REPORT_SECONDS = 0.4
 
 
 def run(worker: Worker) -> None:
-    """Inspect the version and store the issues in the dataset's folder."""
+    """Inspect the version and write the result to the dataset's folder."""
     spec = inspect_spec(worker.job)
     version = store.version(spec.dataset_id, spec.version_id)
-    report = _Reporter(worker)
+    report = _Reporter(worker, version.images)
     fetching.fetch_photos(worker, spec.dataset_id, spec.version_id, TransformSpec.ALL_SPLITS)
     caches = _features(worker, spec, version, report)
     inspected = stopping.unless_stopped(
@@ -52,12 +54,13 @@ def run(worker: Worker) -> None:
 
 
 def _features(worker: Worker, spec: InspectSpec, version: Version, report: _Reporter) -> list[str]:
-    """Compute missing features; return the names of the cache folders with all photos' features."""
+    """Extract the features that are not cached; return the names of the cache folders with those of
+    all photos."""
     folder = worker.folder
     training.copy_scripts(folder)
 
     def write() -> int:
-        # Every photo gets features, so all are 'train' here; duplicates count once.
+        # The features of all photos are needed, so all are 'train' here; each content once.
         rows = inspection.usable(version).drop_duplicates("image_id").assign(split="train")
         training.write_manifest(folder, rows)
         return len(rows)
@@ -83,30 +86,33 @@ def _features(worker: Worker, spec: InspectSpec, version: Version, report: _Repo
 
 
 class _Reporter:
-    """Write progress to the job's status, rarely enough not to slow the work; a new phase is always
-    written."""
+    """Write the progress to the job's status, seldom enough not to slow the work down; a new phase
+    is always written."""
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Worker, photos: int) -> None:
         self._worker, self._last, self._phase = worker, 0.0, ""
+        self._timeline = Timeline(photos, time.monotonic())
 
     def __call__(self, phase: str, done: int, total: int) -> None:
         now = time.monotonic()
+        eta, share = self._timeline.update(phase, done, total, now)
         if phase == self._phase and now - self._last < REPORT_SECONDS:
             return
-        if phase != self._phase:
-            self._phase, self._began, self._before = phase, now, done
-        self._last = now
-        count = done - self._before
-        eta = None
-        if count and total > done:
-            eta = round((total - done) * (now - self._began) / count, 1)
-        self._worker.progress(phase=phase, done=done, total=total, unit="photos", eta_seconds=eta)
+        self._phase, self._last = phase, now
+        self._worker.progress(
+            phase=phase,
+            done=done,
+            total=total,
+            unit="photos",
+            eta_seconds=round(eta, 1),
+            share=round(share, 4),
+        )
 
     def features(self, log: metrics.MetricLog, total: int) -> None:
-        """Report the script's progress from the last line of its log."""
+        """Report how far the script is, by the last line it wrote about it."""
         if time.monotonic() - self._last >= REPORT_SECONDS:
             rows = [row for row in log.refresh() if "features_done" in row]
             done = 0
             if rows:
                 done, total = int(rows[-1]["features_done"]), int(rows[-1]["features_total"])
-            self("Computing features", done, total)
+            self(progress.FEATURES, done, total)

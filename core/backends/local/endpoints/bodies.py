@@ -1,7 +1,7 @@
-"""The bodies of requests while they are read: bounded each, in time, in number and all together.
+"""Reading the bodies of requests, with limits on size, time, number and total memory.
 
-Where a bound is reached, the body that has stood still the longest makes room, so that clients
-which open requests and send nothing shut nobody out.
+At a limit, the body that has been idle the longest is dropped, so that clients which open requests
+and send nothing block nobody.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from core import settings
 
 
 class TooLarge(Exception):
-    """A body has more than settings.MAX_INVOCATION_BYTES."""
+    """A body exceeds settings.MAX_INVOCATION_BYTES."""
 
 
 class TooMany(Exception):
-    """There is no room for one more request."""
+    """Too many requests are open."""
 
 
 class Bodies:
-    """The open requests of a server, with at most `size` bytes in all."""
+    """The open requests of a server, with at most `size` bytes in total."""
 
     def __init__(self, size: int) -> None:
         self.size = size
         self._open = self._answering = 0
-        # In the order of their last bytes: the first has stood still the longest.
+        # In the order of their last bytes: the first has been idle the longest.
         self._reading: dict[asyncio.Timeout, int] = {}
 
     @asynccontextmanager
     async def read(self, request: Request, seconds: float, most: int) -> AsyncIterator[bytes]:
-        """The whole body, which is counted until the context ends; at most `most` are at once.
+        """Read the whole body, which is counted until the context ends; at most `most` are open.
 
-        Raises TooLarge as soon as that is known, TooMany, or TimeoutError for one that does not
-        arrive in time or has to make room.
+        Raises TooLarge as early as possible, TooMany, or TimeoutError for a body that is late or
+        was dropped.
         """
         if self._open >= most and not self._drop_slowest():
             raise TooMany

@@ -1,5 +1,4 @@
-"""HTTP to the servers on this workstation, past any proxy that the environment names: no proxy can
-reach 127.0.0.1 here."""
+"""HTTP to endpoints on this workstation. Ignores proxy settings: no proxy can reach 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -14,8 +13,8 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def post_image(url: str, body: bytes, content_type: str, seconds: float) -> Answer:
-    """The answer of the endpoint at `url` to one image. Raises urllib.error.HTTPError where it
-    refuses, else OSError or ValueError."""
+    """Return the answer of the endpoint at `url` to one image. Raises urllib.error.HTTPError if the
+    endpoint rejects it, else OSError or ValueError."""
     request = urllib.request.Request(
         f"{url}/invocations", body, {"Content-Type": content_type}, method="POST"
     )
@@ -24,14 +23,13 @@ def post_image(url: str, body: bytes, content_type: str, seconds: float) -> Answ
 
 
 def get_json(url: str, seconds: float) -> dict[str, object]:
-    """The JSON object at `url`. Raises OSError or ValueError."""
+    """Return the JSON object at `url`. Raises OSError or ValueError."""
     with _OPENER.open(url, timeout=seconds) as answer:
         return dict(json.load(answer))
 
 
 class Connection:
-    """A connection that is kept from one request to the next, for one thread; made anew where the
-    other side has closed it."""
+    """A persistent connection for one thread; reopened if the server has closed it."""
 
     def __init__(self, url: str, seconds: float) -> None:
         parts = urlsplit(url)
@@ -40,7 +38,7 @@ class Connection:
         )
 
     def post(self, body: bytes, content_type: str) -> tuple[int, bytes]:
-        """Status and answer. Raises OSError or http.client.HTTPException."""
+        """Return status and answer. Raises OSError or http.client.HTTPException."""
         fresh = self._connection.sock is None
         try:
             return self._post(body, content_type)

@@ -1,8 +1,8 @@
-"""The door of an endpoint: bounds for its connections that uvicorn has no setting for.
+"""Limits for an endpoint's connections that uvicorn has no setting for.
 
-A connection has HEAD_SECONDS for each request's head and REQUEST_SECONDS for all of a request. When
-there are too many, the one that has been idle the longest is closed, so that whoever comes next is
-answered. All clients of an endpoint are on this machine: counting by address would tell none apart.
+A connection has HEAD_SECONDS for each request's head and REQUEST_SECONDS for a whole request. If
+there are too many, the connection that has been idle the longest is closed, so that new clients are
+answered. All clients are on this machine: a limit by address would not tell them apart.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ HEAD_SECONDS = 10
 IDLE_SECONDS = 5
 REQUEST_SECONDS = 120
 MAX_CONNECTIONS = 512
-# How many may wait to be accepted, and are accepted at once. Who finds no room tries again after a
-# second, so it is more where there are files for it.
+# The listen queue. Clients that find it full retry after a second, so it is longer if the process
+# can open enough files.
 BACKLOG, LONG_BACKLOG = 256, 1024
 # Files that the process needs besides its connections.
 OTHER_FILES = 128
@@ -42,7 +42,7 @@ MAX_HEAD_BYTES = 16_384
 LOG_SECONDS = 60
 
 TOO_SLOW = 408, "too_slow", f"The request's head did not arrive within {HEAD_SECONDS} seconds."
-TOO_MANY = 503, "busy", "Too many requests are open already. Try again in a moment."
+TOO_MANY = 503, "busy", "Too many requests are open. Try again in a second."
 NO_HTTP = 400, "bad_http", "This is not a valid HTTP/1.1 request."
 
 
@@ -51,18 +51,18 @@ def raise_file_limit() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = WANTED_FILES if hard == resource.RLIM_INFINITY else min(hard, WANTED_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        # macOS calls its limit infinite and refuses so many; then there are fewer connections.
+        # macOS reports no limit but rejects this many; then there are fewer connections.
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def most_connections() -> int:
-    """How many connections there may be, so that files for everything else remain."""
+    """Return the maximum number of connections, which leaves files for everything else."""
     return min(MAX_CONNECTIONS, max(16, _files() - BACKLOG - OTHER_FILES))
 
 
 def backlog() -> int:
-    """How many may wait to be accepted."""
+    """Return the length of the listen queue."""
     if _files() > 2 * (LONG_BACKLOG + MAX_CONNECTIONS):
         return LONG_BACKLOG
     return BACKLOG
@@ -76,9 +76,9 @@ def _files() -> int:
 
 
 def server(application: ASGIApp, grace: int) -> uvicorn.Server:
-    """Return uvicorn with all the bounds. After it is told to exit, requests have `grace` seconds.
+    """Return uvicorn with all limits. When it exits, requests have `grace` seconds.
 
-    It logs errors only: a warning for each malformed request would let anybody fill the disk.
+    It logs errors only: a warning for each malformed request could fill the disk.
     """
     return uvicorn.Server(
         uvicorn.Config(
@@ -99,7 +99,7 @@ def server(application: ASGIApp, grace: int) -> uvicorn.Server:
 
 
 class Connection(H11Protocol):
-    """One connection, with a timer that runs from one phase to the next: idle, or in a request."""
+    """One connection, with a timer for its current phase: idle, or in a request."""
 
     _since = 0.0
     _request: Any = None
@@ -131,11 +131,11 @@ class Connection(H11Protocol):
             self._refuse(*NO_HTTP)
 
     def is_idle(self) -> bool:
-        """Whether no request is open, though a part of one may have arrived."""
+        """Return whether no request is open; a part of one may have arrived."""
         return self.cycle is None or self.cycle.response_complete
 
     def idle_since(self) -> float:
-        """When it became idle, in the loop's time."""
+        """Return when it became idle, in the loop's time."""
         return self._since
 
     def _note_phase(self) -> None:
@@ -152,7 +152,7 @@ class Connection(H11Protocol):
 
     def _on_time(self) -> None:
         if self.transport.is_closing() or not self.is_idle():
-            # What is still to be sent is not taken by the other side.
+            # The client does not read its answer.
             self.transport.abort()
         elif self.cycle is None or self.conn.trailing_data[0]:
             self._refuse(*TOO_SLOW)
@@ -160,12 +160,12 @@ class Connection(H11Protocol):
             self.close()
 
     def close(self) -> None:
-        """Close once everything is sent, or when HEAD_SECONDS are over."""
+        """Close once everything is sent, or after HEAD_SECONDS."""
         self._start_timer(HEAD_SECONDS)
         self.transport.close()
 
     def _refuse(self, status: int, code: str, message: str) -> None:
-        """Answer past h11, which allows no answer to half a request."""
+        """Answer without h11, which allows no answer to half a request."""
         body = json.dumps(error_body(code, message))
         head = [
             f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}",
@@ -180,10 +180,10 @@ class Connection(H11Protocol):
 
 
 class Listener(socket.socket):
-    """A listening socket that outlives a shortage of files.
+    """A listening socket that survives a shortage of file descriptors.
 
-    asyncio would log each failure in full, thousands a second. Here the client is let go, by way of
-    a file that is kept for that, and the log has one line a minute.
+    asyncio would log each failure in full, thousands per second. Here a spare descriptor is used to
+    accept and close the connection, and the log has one line per minute.
     """
 
     def __init__(self, family: int, kind: int, protocol: int) -> None:
@@ -198,7 +198,7 @@ class Listener(socket.socket):
             if error.errno not in (errno.EMFILE, errno.ENFILE):
                 raise
             self._turn_away()
-            # Which asyncio understands as: nobody waits any more.
+            # asyncio takes this for an empty queue.
             raise BlockingIOError(errno.EAGAIN, "too many files are open") from error
 
     def close(self) -> None:
@@ -208,7 +208,7 @@ class Listener(socket.socket):
     def _turn_away(self) -> None:
         if time.monotonic() - self._said > LOG_SECONDS:
             self._said = time.monotonic()
-            logger.error("Connections are refused: too many files are open.")
+            logger.error("Connections are rejected: too many files are open.")
         self._close_spare()
         try:
             super().accept()[0].close()
@@ -216,7 +216,7 @@ class Listener(socket.socket):
         except BlockingIOError:
             return
         except OSError:
-            # Another thread took the file. Without a pause this would be a busy loop.
+            # Another thread took the descriptor. Without a pause this would be a busy loop.
             time.sleep(0.05)
 
     def _close_spare(self) -> None:

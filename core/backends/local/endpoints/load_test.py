@@ -1,5 +1,4 @@
-"""Runs a load test as a job of its own process: neither the pages nor what they cost disturb what
-is measured."""
+"""Runs a load test in its own process, so that pages do not disturb the measurement."""
 
 from __future__ import annotations
 
@@ -22,9 +21,9 @@ MEDIA_TYPE = "application/x-image"
 
 
 def run(worker: Worker) -> None:
-    """Raises BackendError where the endpoint is not in service."""
+    """Run the test. Raises BackendError if the endpoint is not live."""
     spec = load_spec(worker.job)
-    endpoint = _found(spec.endpoint_id)
+    endpoint = _find_endpoint(spec.endpoint_id)
     backend = backends.of(endpoint)
     most = backend.most_bytes(endpoint)
     found = endpoints.some_photos(models.read(endpoint.model_id), PHOTOS)
@@ -57,14 +56,12 @@ def run(worker: Worker) -> None:
     worker.check_stop()
 
 
-def _found(endpoint_id: str) -> Endpoint:
+def _find_endpoint(endpoint_id: str) -> Endpoint:
     found = next(
         (endpoint for endpoint in backends.endpoints() if endpoint.id == endpoint_id), None
     )
     if found is None or found.state is not EndpointState.IN_SERVICE:
-        raise BackendError(
-            "The endpoint is not in service, so there is nothing to test. Deploy its model first."
-        )
+        raise BackendError("The endpoint is not live. Start it again, then repeat the test.")
     return found
 
 

@@ -1,7 +1,7 @@
-"""What a photo needs to be decoded, and giving it back to the system afterwards.
+"""Memory for decoding photos, and its release afterwards.
 
-The allocator of a server keeps what was freed, so that no photo waits for fresh pages. What a huge
-photo took, or many large bodies at once, is given back all the same.
+The allocator keeps freed memory, which makes the next photo faster. The memory of huge photos, or
+of many large requests, is returned to the system.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ BASELINE_JPEG, PROGRESSIVE_JPEG, OTHER = 3, 9, 24
 LARGE_BYTES = 96 * 2**20
 # Each scan of a progressive JPEG costs as much time as all of a small photo; cameras write ten.
 MANY_SCANS, SCAN = 30, b"\xff\xda"
-# What the process may keep above what it had when it was warm.
+# How much the process may keep above its size after the start.
 MAX_KEPT_BYTES = 96 * 2**20
 SECONDS_BETWEEN = 5.0
 
 
 def is_large(photo: bytes) -> bool:
-    """Whether decoding takes more than LARGE_BYTES or very long, by what the file says of itself.
+    """Return whether decoding takes more than LARGE_BYTES or very long, by the file's header.
 
-    False for what is no photo.
+    False for a file that is not a photo.
     """
     try:
         with images.opened(images.read(photo)) as image:
@@ -36,7 +36,7 @@ def is_large(photo: bytes) -> bool:
                 return True
             return image.width * image.height * _bytes_a_pixel(image) > LARGE_BYTES
     except Exception:
-        # Whatever it is, it is refused where it is decoded.
+        # The decoder rejects it later.
         return False
 
 
@@ -47,7 +47,7 @@ def _bytes_a_pixel(image: Image.Image) -> int:
 
 
 class Keeper:
-    """Gives memory back to the system where the process has kept too much of it."""
+    """Returns memory to the system if the process keeps too much."""
 
     def __init__(self) -> None:
         self._trim = _trim()
@@ -55,7 +55,7 @@ class Keeper:
         self._warm, self._last = self._process.memory_info().rss, 0.0
 
     def give_back(self) -> None:
-        """To be called often: it looks at one figure, and trims every SECONDS_BETWEEN at most."""
+        """Trim the heap if it is too large, every SECONDS_BETWEEN at most; cheap to call often."""
         now = time.monotonic()
         if now - self._last < SECONDS_BETWEEN or not self._trim:
             return
@@ -65,7 +65,7 @@ class Keeper:
 
 
 def _trim() -> ctypes._NamedFuncPointer | None:
-    """glibc's malloc_trim; other systems' allocators give memory back by themselves."""
+    """Return glibc's malloc_trim, or None: other allocators return memory by themselves."""
     try:
         return ctypes.CDLL("libc.so.6").malloc_trim
     except (OSError, AttributeError):

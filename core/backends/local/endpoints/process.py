@@ -1,8 +1,8 @@
-"""The process of an endpoint: loads the model, finds its fastest form, proves itself, serves until
-it is ended or its time is up.
+"""The process of an endpoint: loads the model, chooses the fastest engine, runs a smoke test, and
+serves until it is stopped or its deadline.
 
-It says InService only after a smoke image came back through its own HTTP door, for an open port
-proves nothing. The deadline is kept here, so that it holds with the app closed.
+It is live only after a smoke image was classified over HTTP, because an open port proves nothing.
+The process itself keeps the deadline, so that it holds even when the app is closed.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ WATCH_SECONDS = 0.5
 GRACE_SECONDS = 10
 PARITY_PHOTOS = 64
 ENDED = (
-    "The server was asked to end, as when the machine shuts down. Deploy the model again to "
-    "serve it."
+    "The endpoint's process was asked to end, for example because the machine shut down. Start it "
+    "again."
 )
 
 
 def run(worker: Worker) -> None:
-    """Serves until the deadline, after which the job is Completed. Raises BackendError where it
-    can't serve or is ended otherwise."""
+    """Serve until the deadline, which completes the job. Raises BackendError if the endpoint can't
+    serve or is ended otherwise."""
     _Endpoint(worker, endpoint_spec(worker.job)).run()
 
 
@@ -74,7 +74,7 @@ class _Endpoint:
         inference, network = _load(self.worker.folder.model)
         self.worker.check_stop()
         self._say(phase="Choosing the fastest engine")
-        found = _fastest_form(inference, network, model, self.spec.precision)
+        found = _install_engine(inference, network, model, self.spec.precision)
         chosen = Form.from_json(found)
         self._say(phase="Running the smoke test", form=chosen.form, chosen=found)
         recorder = None
@@ -109,7 +109,7 @@ class _Endpoint:
         threading.Thread(target=self._watch, args=(running,), daemon=True).start()
         running.run(sockets=[listener])
         if proof and not self.time_is_up:
-            raise BackendError(f"The server started, but its smoke image failed: {proof[0]}")
+            raise BackendError(f"The endpoint started, but its smoke test failed: {proof[0]}")
 
     def _prove(
         self,
@@ -121,7 +121,7 @@ class _Endpoint:
     ) -> None:
         try:
             milliseconds = server.smoke(url)
-            # Neither counted nor kept: what comes from here on is what it is sent.
+            # The smoke test is neither counted nor stored.
             service.reset()
             if recorder:
                 service.on_answer = recorder.offer
@@ -134,7 +134,7 @@ class _Endpoint:
                 since=time.time(),
             )
             logger.info(
-                "In service at %s after %.1f s; the smoke image took %.1f ms.",
+                "Live at %s after %.1f s; smoke test: %.1f ms.",
                 url,
                 seconds,
                 milliseconds,
@@ -144,9 +144,9 @@ class _Endpoint:
             running.should_exit = True
 
     def _watch(self, running: uvicorn.Server) -> None:
-        """Ends the server at its deadline, by the clock on the wall: sleep of the machine counts.
+        """Stop the server at its deadline, by wall-clock time, so that sleep of the machine counts.
 
-        Until then it gives back memory that is needed no more.
+        Until then, return unused memory to the system.
         """
         kept: memory.Keeper | None = None
         while not running.should_exit:
@@ -163,10 +163,11 @@ class _Endpoint:
 
 
 def _listener(port: int) -> tuple[socket.socket, bool]:
-    """A listening socket on the wanted port, or on a free one where that is 0 or taken; and whether
-    it was taken."""
-    # The protocol is named, because asyncio turns off Nagle's algorithm only then: without that an
-    # answer waits 40 ms.
+    """Return a listening socket on the wanted port, or on a free one if that is 0 or in use; and
+    whether it was in use."""
+    # With the protocol given, asyncio turns off Nagle's algorithm; otherwise an answer is delayed
+    # by
+    # 40 ms.
     listener = doors.Listener(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -180,8 +181,7 @@ def _listener(port: int) -> tuple[socket.socket, bool]:
 
 
 def _load(folder: Path) -> tuple[ModuleType, Any]:
-    """The artifact's `inference.py` and its model, imported from the artifact and from nowhere else
-    of the project."""
+    """Return the artifact's `inference.py` and its model; nothing is imported from the project."""
     code = folder / "code"
     sys.path.insert(0, str(code))
     spec = importlib.util.spec_from_file_location("inference", code / "inference.py")
@@ -192,22 +192,22 @@ def _load(folder: Path) -> tuple[ModuleType, Any]:
     try:
         return module, module.model_fn(str(folder))
     except Exception as error:
-        logger.critical("The model could not be loaded.", exc_info=True)
-        raise BackendError(f"The model could not be loaded: {error}") from error
+        logger.critical("The model can't be loaded.", exc_info=True)
+        raise BackendError(f"The model can't be loaded: {error}") from error
 
 
-def _fastest_form(
+def _install_engine(
     inference: ModuleType, network: Any, model: Model, precision: str
 ) -> Mapping[str, object]:
-    """What answers from here on, by fieldmark_ml/engines/single_photo.py; plain torch where this
-    artifact can't use it."""
+    """Install the fastest engine, by fieldmark_ml/engines/single_photo.py; plain torch if the
+    artifact does not support others. Return its description."""
     own = str(model.description.get("hyperparameters", {}).get("precision", "auto"))
     sys.path.append(str(settings.SM_SCRIPTS))
     try:
         found = fetching.photos_for_model(model, PARITY_PHOTOS)
         decoded = fetching.decode_photos(inference, found or [server.smoke_image()])
         cache = settings.features_dir() / "networks" / model.id
-        # Where no photo of its own is left, nothing shows that rounding would change no answer.
+        # Without photos of the model there is no proof that rounding keeps the answers.
         arithmetic = "exact"
         if found and "exact" not in (own, precision):
             arithmetic = "auto"
@@ -215,24 +215,24 @@ def _fastest_form(
         return asdict(engine.install(network, arithmetic, processes.cores(), cache, decoded))
     except Exception as error:
         why = f"{type(error).__name__}: {error}"
-        logger.warning("The fast forms can't be used (%s); plain torch answers.", why)
+        logger.warning("The fast engines can't be used (%s); using plain torch.", why)
         return {"form": "torch fp32", "batch": 1, "workers": 1, "photos": 0}
 
 
 def some_photos(model: Model, count: int) -> list[bytes]:
-    """Photos that the model has not learned from, `count` at most; the smoke image where they are
-    gone."""
+    """Return up to `count` photos that the model was not trained on; the smoke image if they are
+    deleted."""
     return [path.read_bytes() for path in fetching.photos_for_model(model, count)] or [
         server.smoke_image()
     ]
 
 
 def _nothing() -> None:
-    """A model whose one thread has all the cores needs no preparation."""
+    """Do nothing: a single thread uses all cores."""
 
 
 def _one_core() -> None:
-    """Several threads with a core each waste less than all sharing all cores."""
+    """Use one core per thread: several threads on all cores would slow each other down."""
     import torch
 
     torch.set_num_threads(1)

@@ -5,15 +5,15 @@
                         -> {"answers": [...]}, in the order of the photos
                         application/json: {"photos": ["<base64>", ...]} -> the same;
                         base64 may be wrapped, URL-safe or a data URL
-    GET  /ping          whether it is there, and how many requests and errors it has seen
-    GET  /metrics       the same with times and what it runs
+    GET  /ping          health, with the numbers of requests and errors
+    GET  /metrics       the same with times and the engine
 
-It answers to names of this machine and to those in hosts.ENV_HOSTS, and takes photos from no page
-but its own and those of hosts.ENV_ORIGINS.
+It accepts host names of this machine and of hosts.ENV_HOSTS, and photos only from its own pages and
+those of hosts.ENV_ORIGINS.
 
-A request has at most settings.MAX_INVOCATION_BYTES, as InvokeEndpoint allows. Whatever is refused
-has one shape, `{"error": {"code", "message"}}`; among several photos one that can't be used has it
-in place of its answer.
+A request has at most settings.MAX_INVOCATION_BYTES, as for InvokeEndpoint. Every error has the
+shape `{"error": {"code", "message"}}`; among several photos, an unusable one has it in place of its
+answer.
 """
 
 from __future__ import annotations
@@ -48,27 +48,27 @@ logger = logging.getLogger(__name__)
 
 MAX_WAITING = 64
 MAX_PHOTOS = 32
-# Requests whose bodies are being read or answered, and what they may hold in memory together.
+# Open requests, and their total memory.
 MAX_OPEN = 128
 MAX_HELD_BYTES = MAX_WAITING * settings.MAX_INVOCATION_BYTES
-# Forms and JSON that are taken apart at once: that takes many times their length.
+# Forms and JSON bodies parsed at a time: parsing takes many times their length.
 MAX_PARSED = 2
 PARSED_AT_ONCE = 2**16
-# A million empty lists take a second and a half to read; photos and their list need two brackets.
+# A million empty lists take 1.5 s to parse; a valid body needs two brackets.
 MAX_BRACKETS = 1000
 BODY_SECONDS = 30
 SMOKE_SECONDS = 60
 ONE_PHOTO = "application/x-image"
-BAD_JSON = 'The body has to be {"photos": ["<base64>", ...]}.'
-TOO_SLOW = "The photo did not arrive within {} seconds, or had to make room for others."
-INSIDE = "The model failed on this photo; the endpoint's log has the details."
-TOO_MANY = f"There are {{}} photos in this request; at most {MAX_PHOTOS} are taken at once."
+BAD_JSON = 'The body must be {"photos": ["<base64>", ...]}.'
+TOO_SLOW = "The photo did not arrive within {} seconds, or the server had too many requests."
+INSIDE = "The model failed on this photo. See the endpoint's log."
+TOO_MANY = f"This request has {{}} photos; the limit is {MAX_PHOTOS}."
 
 Photo = tuple[bytes, str]
 
 
 class Refused(Exception):
-    """A request that is answered with one error shape."""
+    """A rejected request."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -76,7 +76,7 @@ class Refused(Exception):
 
 
 def application(service: Service, about: Mapping[str, Any] | None = None) -> Starlette:
-    """The HTTP surface. `about` is what `/metrics` says besides the counts."""
+    """Return the HTTP application. `about` is added to the counts in `/metrics`."""
     opened = bodies.Bodies(MAX_HELD_BYTES)
     parsing = asyncio.Semaphore(MAX_PARSED)
 
@@ -106,7 +106,7 @@ def application(service: Service, about: Mapping[str, Any] | None = None) -> Sta
         status = getattr(error, "status_code", 500)
         service.errors += status == 500
         code, message = {
-            404: ("not_found", "There is only /ping, /metrics and /invocations here."),
+            404: ("not_found", "Not found. Use /ping, /metrics or /invocations."),
             405: ("method", "Use POST /invocations."),
         }.get(status, ("internal", INSIDE))
         return failure(status, code, message, getattr(error, "headers", None))
@@ -121,7 +121,7 @@ def application(service: Service, about: Mapping[str, Any] | None = None) -> Sta
 
 
 class Gate:
-    """Refuses names that are not this machine's, and what other sites' pages would change."""
+    """Rejects host names of other machines, and changes from pages of other sites."""
 
     def __init__(self, app: ASGIApp, names: Collection[str], origins: Collection[str]) -> None:
         self.app, self.names, self.origins = app, names, origins
@@ -134,10 +134,10 @@ class Gate:
 
     def _refusal(self, headers: Headers, method: str) -> Response | None:
         if not hosts.is_allowed_host(headers.get("host", ""), self.names):
-            message = f"This endpoint does not answer to that name. {hosts.ENV_HOSTS} adds names."
+            message = f"This host name is not allowed. Add it to {hosts.ENV_HOSTS}."
             return failure(421, "unknown_host", message)
         if method not in ("GET", "HEAD") and not hosts.is_trusted_sender(headers, self.origins):
-            message = f"Pages of other sites may not send photos. {hosts.ENV_ORIGINS} adds sites."
+            message = f"Other sites can't send photos. Add the site to {hosts.ENV_ORIGINS}."
             return failure(403, "foreign_origin", message)
         return None
 
@@ -163,8 +163,8 @@ async def _invoked(
         raise Refused(
             503,
             "busy",
-            f"{service.waiting} photos are waiting already, and {MAX_WAITING} may. Try again in "
-            "a moment.",
+            f"The queue is full: {service.waiting} of {MAX_WAITING} photos are waiting. Try again "
+            "in a second.",
         )
     answers = await _answers(service, photos)
     text = (
@@ -179,22 +179,21 @@ async def _invoked(
 async def _answers(
     service: Service, photos: Sequence[Photo | Refused]
 ) -> list[Answer | BaseException]:
-    """The answers in the order of the photos; one that could not be read keeps its refusal and
-    costs the others nothing."""
+    """Return the answers in the order of the photos; an unreadable photo keeps its error."""
     readable = [photo for photo in photos if not isinstance(photo, Refused)]
     given = iter(await service.answers(readable) if readable else [])
     return [photo if isinstance(photo, Refused) else next(given) for photo in photos]
 
 
 def _refusal(error: Exception) -> Refused:
-    """What is answered for `error`, which is raised again if it is no refusal."""
+    """Return the rejection for `error`; any other error is raised again."""
     if isinstance(error, Refused):
         return error
     if isinstance(error, bodies.TooMany):
-        return Refused(503, "busy", f"{MAX_OPEN} requests are open already. Try again in a moment.")
+        return Refused(503, "busy", f"{MAX_OPEN} requests are open. Try again in a second.")
     if isinstance(error, bodies.TooLarge):
         most = f"{settings.MAX_INVOCATION_BYTES:,}"
-        return Refused(413, "too_large", f"A request may have at most {most} bytes.")
+        return Refused(413, "too_large", f"The request is too large. The limit is {most} bytes.")
     if isinstance(error, TimeoutError):
         return Refused(408, "too_slow", TOO_SLOW.format(BODY_SECONDS))
     raise error
@@ -210,21 +209,21 @@ def failure(
 
 
 def smoke_image() -> bytes:
-    """A small gradient: any answer to it proves the whole way from HTTP to the model."""
+    """Return a small gradient: any answer to it proves that HTTP and the model work."""
     buffer = io.BytesIO()
     Image.linear_gradient("L").convert("RGB").save(buffer, "JPEG")
     return buffer.getvalue()
 
 
 def smoke(url: str) -> float:
-    """Sends the smoke image over HTTP; milliseconds of the second, warm answer. Raises where none
-    comes."""
+    """Classify the smoke image over HTTP; return the milliseconds of the second, warm answer.
+    Raises FieldmarkError, OSError or ValueError if there is none."""
     for _ in range(2):
         start = time.perf_counter()
         if not client.post_image(url, smoke_image(), "image/jpeg", SMOKE_SECONDS).get(
             "predictions"
         ):
-            raise FieldmarkError("The smoke image came back without a prediction.")
+            raise FieldmarkError("The smoke test returned no prediction.")
     return (time.perf_counter() - start) * 1000
 
 
@@ -233,14 +232,14 @@ async def _photos_in(
     headers: Headers,
     parsing: asyncio.Semaphore,
 ) -> tuple[list[Photo | Refused], bool]:
-    """The photos of a request with their content types, and whether it is of the kind that may hold
+    """Return the photos of a request with their content types, and whether the request may have
     several."""
     photos: list[Photo | Refused]
     if (encoding := headers.get("content-encoding", "identity").strip().lower()) not in (
         "",
         "identity",
     ):
-        words = f"Content-Encoding {encoding} is not read. Send the body as it is."
+        words = f"Content-Encoding {encoding} is not supported. Send the body without it."
         raise Refused(415, "unsupported_encoding", words)
     content_type = headers.get("content-type", "")
     kind = content_type.split(";")[0].strip().lower()
@@ -255,7 +254,7 @@ async def _photos_in(
     else:
         return [(body, content_type)], False
     if not photos:
-        words = "There is no photo in this request. In a form, a photo is a part with a file name."
+        words = "This request has no photo. In a form, a photo is a part with a file name."
         raise Refused(400, "no_photo", words)
     if len(photos) > MAX_PHOTOS:
         raise Refused(413, "too_many", TOO_MANY.format(len(photos)))
@@ -266,11 +265,11 @@ async def _in_form(body: bytes, headers: Headers) -> list[Photo]:
     async def whole() -> AsyncIterator[bytes]:
         for at in range(0, len(body), PARSED_AT_ONCE):
             yield body[at : at + PARSED_AT_ONCE]
-            # Others are answered meanwhile.
+            # Lets other requests continue.
             await asyncio.sleep(0)
 
     parser = MultiPartParser(headers, whole(), max_files=MAX_PHOTOS + 1)  # type: ignore[arg-type]
-    # Never on the disk, which may be full or slow.
+    # In memory only: the disk may be full or slow.
     parser.spool_max_size = settings.MAX_INVOCATION_BYTES
     try:
         form = await parser.parse()
@@ -296,7 +295,7 @@ def _in_json(body: bytes) -> list[Photo | Refused]:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Refused(400, "bad_json", BAD_JSON) from error
     if len(listed) > MAX_PHOTOS:
-        # Counted before any is decoded.
+        # Counted before decoding.
         raise Refused(413, "too_many", TOO_MANY.format(len(listed)))
     return [_in_base64(text) for text in listed]
 
@@ -314,13 +313,13 @@ def _one_of_several(answer: Answer | BaseException) -> Answer:
     except Refused as error:
         return error_body(error.code, str(error))
     except Exception as error:
-        logger.exception("An answer failed.", exc_info=error)
+        logger.exception("The model failed on a photo.", exc_info=error)
         return error_body("internal", INSIDE)
 
 
 def _checked(answer: Answer | BaseException) -> Answer:
-    """The answer. Raises Refused with what the artifact said where it refused the photo, and
-    anything else as it is."""
+    """Return the answer. Raises Refused with the artifact's message if it rejected the photo; other
+    errors are raised unchanged."""
     if not isinstance(answer, BaseException):
         return answer
     status, code = getattr(answer, "status", None), getattr(answer, "code", None)

@@ -1,11 +1,10 @@
-"""The model of an endpoint at work: photos wait in a queue, a few threads decode and answer them,
-and everything is counted.
+"""The inference service of an endpoint: a queue of photos, threads that decode and classify them,
+and the figures.
 
-It knows nothing of HTTP. A photo that is being decoded in one thread overlaps with the network's
-work on another's.
+Independent of HTTP. Decoding in one thread overlaps with the network in another.
 
-Large photos are answered one at a time in a thread of their own: their memory is needed once, and
-the others do not wait for them.
+Large photos are processed one at a time in a separate thread: their memory is needed only once, and
+other photos do not wait for them.
 """
 
 from __future__ import annotations
@@ -25,15 +24,15 @@ from typing import Any
 from core.backends.local.endpoints import memory
 from core.jobs.status.endpoints import Answer
 
-# A photo has an answer by then, or is refused; our own client waits for a minute.
+# A photo is answered or rejected within this time; our own client waits for a minute.
 ANSWER_SECONDS = 40
-# The figures of `/metrics` are of this many requests at most, the newest.
+# The figures of `/metrics` cover the latest requests, this many at most.
 KEPT_DURATIONS = 10_000
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """One photo in the queue, and where its answer is awaited."""
+    """One photo in the queue, and the future of its answer."""
 
     body: bytes
     content_type: str
@@ -46,15 +45,14 @@ class Busy(Exception):
     status, code = 503, "busy"
 
 
-BUSY = Busy(f"The photo had no answer after {ANSWER_SECONDS} seconds. Try again in a moment.")
+BUSY = Busy(f"The photo had no answer after {ANSWER_SECONDS} seconds. Try again in a few seconds.")
 
 
 class Service:
-    """The loaded model. `inference` is the artifact's own module: what it refuses and how it
-    answers is its affair.
+    """The loaded model. `inference` is the artifact's own module, which decodes and answers.
 
-    Each of `workers` threads takes up to `batch` photos that wait: more than one only where the
-    model's form gains by it, which on a CPU none does. `prepare` is run in each thread first;
+    Each of `workers` threads takes up to `batch` waiting photos: more than one only if the engine
+    is faster that way, which no engine is on a CPU. `prepare` is run first in each thread;
     `on_answer`, once it is set, gets each photo's bytes with its answer.
     """
 
@@ -79,12 +77,12 @@ class Service:
         threading.Thread(target=self._work_on_large_ones, daemon=True).start()
 
     def reset(self) -> None:
-        """Starts counting anew."""
+        """Reset the figures."""
         self.requests = self.photos = self.errors = self.busy = 0
         self._durations: deque[float] = deque(maxlen=KEPT_DURATIONS)
 
     async def answers(self, photos: Sequence[tuple[bytes, str]]) -> list[Answer | BaseException]:
-        """For each photo (bytes, content type) its answer, or what was raised for it, in their
+        """Return for each photo (bytes, content type) its answer or the raised exception, in
         order."""
         loop = asyncio.get_running_loop()
         waiting = [Waiting(body, kind, loop.create_future()) for body, kind in photos]
@@ -98,19 +96,19 @@ class Service:
             self.waiting -= len(waiting)
 
     def as_text(self, answer: Answer) -> str:
-        """The answer to a request with one photo, as the artifact writes it."""
+        """Return the answer to a request with one photo, as the artifact writes it."""
         made = self.inference.output_fn(answer, "application/json")
         text = made[0] if isinstance(made, tuple) else made
         return text.decode() if isinstance(text, bytes) else str(text)
 
     def count(self, seconds: float, photos: int) -> None:
-        """Notes a request that was answered."""
+        """Count a request that was answered."""
         self.photos += photos
         self._durations.append(seconds)
 
     def figures(self) -> dict[str, float | None]:
-        """What was counted: times in milliseconds, from a request's first byte to its answer, over
-        the newest `timed` requests."""
+        """Return the figures: times in milliseconds, from a request's first byte to its answer,
+        over the latest `timed` requests."""
         taken = sorted(self._durations)
 
         def share(of: float) -> float | None:
@@ -136,10 +134,10 @@ class Service:
             with suppress(Empty):
                 while len(items) < self.batch:
                     items.append(self._queue.get_nowait())
-            items = [item for item in items if not self._is_put_aside(item)]
+            items = [item for item in items if not self._is_moved(item)]
             if items:
                 _deliver(items, self._answered(items))
-            # The last reference to photos that are answered; the next ones may come in an hour.
+            # Frees the photos now: the next ones may come in an hour.
             del items
 
     def _work_on_large_ones(self) -> None:
@@ -149,15 +147,15 @@ class Service:
             _deliver([item], self._answered([item]))
             del item
 
-    def _is_put_aside(self, item: Waiting) -> bool:
-        """Whether the photo is a large one, which then waits for its own thread."""
+    def _is_moved(self, item: Waiting) -> bool:
+        """Move a large photo to the queue of its thread; return whether it is large."""
         if not memory.is_large(item.body):
             return False
         self._large.put(item)
         return True
 
     def _decoded(self, item: Waiting) -> Any:
-        """The photo as the artifact decodes it, or the reason why it can't be used."""
+        """Return the photo as the artifact decodes it, or the exception."""
         if item.future.done():
             return BUSY
         return _attempt(self.inference.input_fn, item.body, item.content_type)
@@ -180,7 +178,7 @@ class Service:
         try:
             found = self.inference.predict_batch(self.model, [photo.pixels for photo in photos])
         except Exception:
-            # One of them may be what it cannot take; the others get their answers.
+            # One photo may be the cause; the others still get their answers.
             return [_attempt(self.inference.predict_fn, photo, self.model) for photo in photos]
         seconds = time.perf_counter() - start
         return [
@@ -190,7 +188,7 @@ class Service:
 
 
 def _result(item: Waiting) -> Answer | BaseException:
-    """What came of a photo; it is given up if that is not known by now."""
+    """Return a photo's answer or exception; a missing answer becomes BUSY."""
     if not item.future.done():
         item.future.set_exception(BUSY)
     return item.future.exception() or item.future.result()
@@ -213,13 +211,13 @@ def _deliver(items: Sequence[Waiting], answers: Sequence[Answer | Exception]) ->
             else:
                 item.future.set_result(answer)
 
-    # A loop that has closed has nobody left who waits.
+    # If the loop is closed, nobody waits for the answers.
     with suppress(RuntimeError):
         items[0].future.get_loop().call_soon_threadsafe(settle)
 
 
 def error_body(code: str, message: str) -> dict[str, dict[str, str]]:
-    """The one shape of everything that is refused."""
+    """Return the body of an error."""
     return {"error": {"code": code, "message": message}}
 
 

@@ -1,15 +1,15 @@
-"""A local endpoint from code: the lines that ask it, ready to be run."""
+"""A local endpoint from code: programs that send it photos, ready to run."""
 
 from __future__ import annotations
 
 from core.backends.base import Program
 
 MEDIA_TYPE = "application/x-image"
-SEVERAL = "Several photos in one request, as a form; the answers come in the order of the photos:"
+SEVERAL = "Several photos in one request, as a form. The answers are in the order of the photos:"
 
 
 def programs(url: str) -> list[Program]:
-    """curl and Python for one photo, and for several in one request; health and figures."""
+    """Return programs for one photo, for several in one request, and for health and metrics."""
     asked = f"{url}/invocations"
     return [
         Program(
@@ -20,15 +20,15 @@ def programs(url: str) -> list[Program]:
         ),
         Program(
             "Python",
-            "From Python, which keeps the connection for many photos:",
+            "Python, reusing one connection:",
             "python",
             _python(asked),
         ),
         Program("Form", SEVERAL, "bash", f"curl -s -F photo=@one.jpg -F photo=@two.jpg {asked}"),
-        Program("JSON", "Or as JSON:", "python", _several(asked)),
+        Program("JSON", "Several photos as JSON:", "python", _several(asked)),
         Program(
             "Health",
-            "Its health and its figures:",
+            "Health and metrics:",
             "bash",
             f"curl -s {url}/ping\ncurl -s {url}/metrics",
         ),

@@ -1,9 +1,7 @@
-"""What a transform job on SageMaker goes through: its photos in the bucket, and the manifest that
-names them.
+"""The input of a transform job on SageMaker: its photos in the bucket, and their manifest.
 
-Photos of a dataset, a folder or an archive are sent under the name of their content, as for
-training, so that none is sent twice. Those that cannot be sent are rows with an error, as they
-would be on this workstation.
+Photos of a dataset, a folder or an archive are named by their content, as for training, so none is
+uploaded twice. Photos that cannot be uploaded become rows with an error, as on this workstation.
 """
 
 from __future__ import annotations
@@ -29,11 +27,11 @@ from core.io import files
 from core.jobs.run_folder import RunFolder
 from core.jobs.specs import TransformSpec
 
-# Rows that are not sent, and why; and objects that could not be, by their key.
+# Why rows are not uploaded; why objects could not be, by their key.
 REFUSED, UNSENT = "refused.json", "unsent.json"
-# Files that are sent in a smaller form.
+# Files that are shrunk.
 LARGE = "large.json"
-# Marks: every file has its image_id; photos in S3 are gone through as copies of ours.
+# Marks: every file has its image_id; photos in S3 are copied to our bucket.
 HASHED, COPIED = "hashed", "copied"
 BATCH = 500
 
@@ -42,7 +40,7 @@ Problems = dict[str, str]
 
 @dataclass(frozen=True)
 class Names:
-    """What a job's photos are called in the bucket, each by a key below `prefix`."""
+    """The keys of a job's photos in the bucket, below `prefix`."""
 
     spec: TransformSpec
     folder: RunFolder
@@ -50,12 +48,12 @@ class Names:
 
     @cached_property
     def source(self) -> str:
-        """The place that photos in somebody's bucket are listed below, as an address."""
+        """The location of photos in a user's bucket, as an address."""
         return transform_s3.place(self.spec)
 
     @cached_property
     def large(self) -> frozenset[str]:
-        """The files that are sent in a smaller form."""
+        """The files that are shrunk."""
         return frozenset(_noted(self.folder, LARGE, []))
 
     @cached_property
@@ -70,7 +68,7 @@ class Names:
 
     @property
     def place(self) -> str:
-        """The folder in our bucket where the photos are that the job goes through."""
+        """The folder of the job's photos in our bucket."""
         if self.spec.source == "s3":
             return storage.transform_key(self.spec.id, "input")
         return storage.IMAGES
@@ -85,17 +83,17 @@ class Names:
         return storage.image_key(item.image_id, item.path)
 
     def name(self, item: Item) -> str:
-        """The last part of a photo's address, which no other photo of the job shares."""
+        """Return the last part of a photo's address, which is unique in the job."""
         return f"{self.prefix}{self.key(item)}".rpartition("/")[2]
 
 
 def refused(folder: RunFolder) -> dict[int, str]:
-    """Rows that are not sent, and why."""
+    """Return why rows are not uploaded, by row."""
     return {int(row): str(reason) for row, reason in _noted(folder, REFUSED, {}).items()}
 
 
 def unsent(folder: RunFolder) -> dict[str, str]:
-    """Keys of objects that could not be sent, and why."""
+    """Return why objects could not be uploaded, by key."""
     return {key: str(reason) for key, reason in _noted(folder, UNSENT, {}).items()}
 
 
@@ -105,7 +103,7 @@ def list_s3(
     classes: Collection[str],
     check_stop: Callable[[], None],
 ) -> int:
-    """List the photos that lie in S3, and note those that can't be asked about; how many."""
+    """List the photos in S3 and store the unusable ones; return their number."""
     found = transform_s3.listed(spec, folder, classes, check_stop)
     files.write_json(folder.input / REFUSED, found.problems)
     files.write_json(folder.input / LARGE, found.large)
@@ -118,10 +116,7 @@ def identify(
     say: Callable[[int], None],
     check_stop: Callable[[], None],
 ) -> None:
-    """Give every listed file its image_id, and note those that can't be sent.
-
-    Done once per job.
-    """
+    """Give every listed file its image_id, and store those that can't be uploaded; once per job."""
     mark = folder.input / HASHED
     if spec.source == "s3" or mark.exists():
         return
@@ -156,15 +151,15 @@ def send(
     report: upload.Report,
     check_stop: Callable[[], None],
 ) -> str:
-    """Send the photos that have no answer yet, and the manifest that names them; where that lies.
+    """Upload the photos without an answer and their manifest; return the manifest's URI.
 
-    UserError where none of them can be sent.
+    Raises UserError if none of them can be uploaded.
     """
     left_out = refused(folder)
     wanted = [item for row, item in unanswered(folder) if row not in left_out]
     if not wanted:
         raise UserError(
-            "None of these photos can be used, so there is nothing to send. The first: "
+            "None of these photos can be used. First error: "
             + next(iter(left_out.values()), "none")
         )
     sending = _copied if spec.source == "s3" else _sent
@@ -177,7 +172,7 @@ def send(
 
 
 def unanswered(folder: RunFolder) -> Iterator[tuple[int, Item]]:
-    """The rows that have no answer yet: those that the table does not reach, and those it lacks."""
+    """Yield the rows without an answer: those after the end of the table, and its gaps."""
     open_rows, end = set(results.open_rows(folder)), results.done(folder)
     row = min([*open_rows, end])
     for batch in items.batches(sources.list_of(folder), BATCH, row):
@@ -188,12 +183,12 @@ def unanswered(folder: RunFolder) -> Iterator[tuple[int, Item]]:
 
 
 def manifest(prefix: str, keys: Collection[str]) -> bytes:
-    """The objects of a job, as SageMaker reads a ManifestFile."""
+    """Return a job's objects in the format of SageMaker's ManifestFile."""
     return json.dumps([{"prefix": prefix}, *keys]).encode()
 
 
 def take_over(previous: RunFolder, folder: RunFolder) -> None:
-    """What the job that this one goes on from knew of its files."""
+    """Copy the previous job's knowledge of its files."""
     for name in (REFUSED, LARGE, HASHED):
         if (previous.input / name).exists():
             shutil.copyfile(previous.input / name, folder.input / name)
@@ -205,7 +200,7 @@ def _sent(
     report: upload.Report,
     check_stop: Callable[[], None],
 ) -> tuple[Names, Problems]:
-    """Send files of this machine; by key, why some can't be."""
+    """Upload files of this machine; return the problems by key."""
     root = sources.root_of(names.spec, names.folder)
     large, others = _apart(wanted, names)
     reading = {names.key(item): Path(root, item.file).read_bytes for item in large}
@@ -223,8 +218,8 @@ def _copied(
     report: upload.Report,
     check_stop: Callable[[], None],
 ) -> tuple[Names, Problems]:
-    """Photos in S3 stay where they are if that leaves no doubt whose an answer is, and are copied
-    inside S3 otherwise; by key, why some can't be."""
+    """Use photos in S3 in place if their names are unique, else copy them inside S3; return the
+    problems by key."""
     addresses = {names.source + item.file for item in wanted}
     if transform_s3.are_plain(addresses) and not _apart(wanted, names)[0]:
         return names, {}
@@ -245,7 +240,7 @@ def _copied(
 
 
 def _apart(wanted: list[Item], names: Names) -> tuple[list[Item], list[Item]]:
-    """Those that have to be shrunk, and the others."""
+    """Return the photos to shrink, and the others."""
     large = [item for item in wanted if item.file in names.large]
     return large, [item for item in wanted if item.file not in names.large]
 
@@ -256,7 +251,7 @@ def _shrunk(
     report: upload.Report,
     check_stop: Callable[[], None],
 ) -> Problems:
-    """Send these photos in a smaller form; by key, why some can't be."""
+    """Shrink and upload these photos; return the problems by key."""
     targets = {f"{names.place}/{key}": read for key, read in large.items()}
 
     def say(done: int) -> None:
@@ -277,7 +272,7 @@ def _noted(folder: RunFolder, name: str, nothing: Any) -> Any:
 
 
 def _looked_at(path: Path) -> tuple[str, int, str]:
-    """image_id, size, and why the file can't be sent ('' where it can)."""
+    """Return image_id, size, and why the file can't be uploaded ('' if it can)."""
     try:
         size = path.stat().st_size
         if problem := transform_large.too_large(size):

@@ -1,5 +1,5 @@
-"""The answers of a transform job on SageMaker, an object each, brought back into the one table that
-a local job leaves as well."""
+"""The answers of a transform job on SageMaker, one object each, merged into the same table that a
+local job writes."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from core.jobs.specs import TransformSpec
 THREADS = 16
 BATCH = 256
 SUFFIX = ".out"
-NO_ANSWER = f"{results.UNANSWERED} came from SageMaker for this photo"
-DOUBTFUL = f"{results.UNANSWERED} can be told to be this photo's: SageMaker left several named "
-# Photos that lie in S3 are brought here to be looked at, up to so many.
+NO_ANSWER = f"{results.UNANSWERED} from SageMaker for this photo"
+DOUBTFUL = f"{results.UNANSWERED} is unambiguous: SageMaker wrote several objects named "
+# Up to this many photos in S3 are downloaded for display.
 SHOWN_PHOTOS = 2_000
 
 Report = Callable[[int, int], None]
 
 
 class Answer(NamedTuple):
-    """What there is for one photo: an answer, or why there is none."""
+    """The answer for one photo, or why there is none."""
 
     image_id: str
     found: Json | None
@@ -46,9 +46,10 @@ class Answer(NamedTuple):
 
 @dataclass
 class Output:
-    """What a job has written: by the name of the photo's object, the keys of its answers.
+    """The objects that a job has written: the keys of the answers by the name of the photo's
+    object.
 
-    A name is one photo's only (transform_s3 sees to that), and there should be one answer to it.
+    Names are unique (see place.py), and each should have one answer.
     """
 
     store: Store
@@ -57,7 +58,7 @@ class Output:
     keys: dict[str, list[str]] = field(default_factory=dict)
 
     def look(self) -> int:
-        """List the answers there are now; how many."""
+        """List the answers so far; return their number."""
         found: dict[str, list[str]] = {}
         for key in self.store.keys(storage.transform_key(self.spec.id, "output/")):
             if key.endswith(SUFFIX):
@@ -73,11 +74,11 @@ class Output:
         *,
         whole: bool,
     ) -> None:
-        """Bring the table up to date: rows that had no answer, and those that it lacks, in order.
+        """Update the table: rows without an answer, and missing rows, in order.
 
-        `whole`: it gets all rows and is finished; otherwise it ends with the last photo that has an
-        answer. A photo before that without one is a row with an error, open to be asked about
-        again. `report` gets how many rows are done, and how many of them are errors.
+        `whole`: write all rows and finish; otherwise end with the last photo that has an answer. An
+        earlier photo without one gets a row with an error, which stays open. `report` gets the
+        numbers of rows and of errors.
         """
         reading = _Reading(self, classes, training_ids)
         with ThreadPoolExecutor(THREADS) as pool:
@@ -101,13 +102,13 @@ class Output:
     def remove(self) -> None:
         """Delete the answers in the bucket.
 
-        Its photos stay, for they are shared, and its list of them, for whoever repeats the job.
+        The photos stay because they are shared, and the manifest stays for repeating the job.
         """
         self.store.delete(self.store.keys(storage.transform_key(self.spec.id, "output/")))
 
 
 class _Reading:
-    """One reading of a job's answers into rows of its table."""
+    """One conversion of a job's answers to rows of its table."""
 
     def __init__(
         self,
@@ -131,13 +132,14 @@ class _Reading:
         ]
 
     def again(self, wanted: list[int], pool: ThreadPoolExecutor) -> dict[int, Row]:
-        """Those of these rows that are not open any more."""
+        """Return those of these rows that are no longer open."""
         numbered = list(zip(wanted, items.at(sources.list_of(self.folder), wanted), strict=True))
         found = zip(wanted, self.rows(numbered, pool), strict=True)
         return {row: made for row, made in found if not _is_open(made)}
 
     def end(self, start: int) -> int:
-        """The row after the last one from `start` on that has an answer; `start` where none has."""
+        """Return the row after the last one with an answer, from `start` on; `start` if none
+        has."""
         end = row = start
         for batch in items.batches(sources.list_of(self.folder), BATCH, start):
             for item in batch:
@@ -168,12 +170,11 @@ class _Reading:
         try:
             return dict(json.loads(body))
         except ValueError:
-            said = body[:100].decode("utf-8", "replace")
-            return {"error": {"message": f"SageMaker's answer is not JSON: {said}"}}
+            beginning = body[:100].decode("utf-8", "replace")
+            return {"error": {"message": f"SageMaker's answer is not JSON: {beginning}"}}
 
     def _bring(self, item: Item) -> str:
-        """Copy a photo that lies in S3 to where the job's own photos are; its id, '' where it can't
-        be had."""
+        """Download a photo from S3 to the job's folder; return its id, or '' if that fails."""
         try:
             target = files.safe_join(self.folder.input / "images", item.file)
             files.folder_below(

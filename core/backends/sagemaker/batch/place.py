@@ -1,8 +1,7 @@
-"""Photos in somebody's bucket for a transform job: which they are, and what they are called on it.
+"""Photos in a user's bucket for a transform job: their list and their names.
 
-An answer is told by the name of its photo's object alone: more of the path is not promised by AWS,
-whose own example leaves a folder out. So a job's names are unique and plain, and where a place in
-S3 has others, the job goes through copies of its photos under names of ours.
+An answer is matched by the name of its photo's object only: AWS does not document more of the path.
+So a job's names must be unique and plain; otherwise the job uses copies under generated names.
 """
 
 from __future__ import annotations
@@ -32,15 +31,15 @@ from sm_scripts.fieldmark_ml.photos.system_files import is_junk
 
 THREADS = 16
 AT_A_TIME = 512
-# The list of the photos is held in memory when it is written.
+# The list of photos is in memory when it is written.
 MAX_LISTED = 5_000_000
-# What S3's documentation calls safe everywhere. An answer's key is longer than its photo's.
+# Characters that S3's documentation calls safe. An answer's key is longer than its photo's.
 _PLAIN = re.compile(r"[A-Za-z0-9!_.*'()/-]{1,600}")
 _ODD_PART = re.compile(r"(^|/)\.{0,2}(/|$)")
 
 
 class Found(NamedTuple):
-    """An object below a job's place: its size (0: not known), and why it can't be asked about."""
+    """An object below a job's location: its size (0: unknown), and why it can't be used."""
 
     key: str
     size: int
@@ -48,7 +47,7 @@ class Found(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """How many photos there are; by row why some can't be asked about; which have to be shrunk."""
+    """The number of photos; why some can't be used, by row; which have to be shrunk."""
 
     total: int
     problems: dict[int, str]
@@ -56,7 +55,7 @@ class Listed(NamedTuple):
 
 
 def place(spec: TransformSpec) -> str:
-    """What all keys of a job's list are relative to, as an address."""
+    """Return the address that all keys of a job's list are relative to."""
     if _is_manifest(spec.path):
         return _named(spec)[0]
     return spec.path if spec.path.endswith("/") else f"{spec.path}/"
@@ -68,9 +67,9 @@ def listed(
     classes: Collection[str],
     check_stop: Callable[[], None],
 ) -> Listed:
-    """List the photos below an S3 prefix, or those that a manifest there names.
+    """List the photos below an S3 prefix, or those of a manifest.
 
-    UserError where there are none.
+    Raises UserError if there are none.
     """
     problems: dict[int, str] = {}
     large: list[str] = []
@@ -86,13 +85,13 @@ def listed(
     total = items.write(sources.labelled(named(), classes), sources.list_of(folder))
     if not total:
         endings = ", ".join(settings.IMAGE_SUFFIXES)
-        message = f"There are no photos at {printable(spec.path)}. Objects that end in {endings}"
-        raise UserError(f"{message} are looked for.", field="path")
+        message = f"There are no photos at {printable(spec.path)}. Supported: {endings}."
+        raise UserError(message, field="path")
     return Listed(total, problems, large)
 
 
 def are_plain(addresses: Collection[str]) -> bool:
-    """Whether no two of these objects share a name, and nothing can change a name's spelling."""
+    """Return whether the objects' names are unique and have safe characters only."""
     keys = [s3.split(address)[1] for address in addresses]
     names = {key.rpartition("/")[2].casefold() for key in keys}
     if len(names) < len(keys):
@@ -101,13 +100,13 @@ def are_plain(addresses: Collection[str]) -> bool:
 
 
 def own_name(address: str, suffix: str = "") -> str:
-    """A name of ours for the object at an address: plain, and no other object's."""
+    """Return a generated name for the object at an address: plain and unique."""
     suffix = suffix or PurePosixPath(address).suffix.lower()
     return f"{hashlib.sha256(address.encode()).hexdigest()}{suffix}"
 
 
 def read(address: str) -> bytes:
-    """The bytes of somebody's object."""
+    """Return the bytes of an object."""
     bucket, key = s3.split(address)
     with connection.translate_errors(f"reading {printable(address)}"):
         found = connection.client("s3").get_object(Bucket=bucket, Key=key)
@@ -120,7 +119,7 @@ def copy(
     report: Callable[[int], None],
     check_stop: Callable[[], None],
 ) -> dict[str, str]:
-    """Copy objects inside S3: target key -> address. By target, why some could not be."""
+    """Copy objects inside S3: target key -> address. Return the problems by target."""
     problems: dict[str, str] = {}
 
     def one(target: str) -> None:
@@ -130,7 +129,7 @@ def copy(
         except BackendError as error:
             if not aws_errors.is_missing(error):
                 raise
-            problems[target] = "it is not in S3 any more"
+            problems[target] = "it is no longer in S3"
 
     with ThreadPoolExecutor(THREADS) as pool:
         done = 0
@@ -160,12 +159,12 @@ def _found(spec: TransformSpec, check_stop: Callable[[], None]) -> Iterator[Foun
                     message = (
                         f"There are more than {MAX_LISTED:,} photos at {printable(spec.path)}."
                     )
-                    raise BackendError(f"{message} Take them in parts.")
+                    raise BackendError(f"{message} Split them into several batches.")
                 yield Found(entry["Key"][len(start) :], int(entry["Size"]))
 
 
 def _of_manifest(spec: TransformSpec, check_stop: Callable[[], None]) -> Iterator[Found]:
-    """Those that somebody's manifest names. One that isn't there would fail the whole job."""
+    """Yield the objects of a user's manifest. A missing one would fail the whole job."""
     prefix, keys = _named(spec)
     with ThreadPoolExecutor(THREADS) as pool:
         for some in _some(key for key in keys if _is_photo(key)):
@@ -174,23 +173,23 @@ def _of_manifest(spec: TransformSpec, check_stop: Callable[[], None]) -> Iterato
 
 
 def _seen(prefix: str, name: str) -> Found:
-    """An object as far as whoever runs this may look at it."""
+    """Return an object, as far as these credentials can describe it."""
     address = f"{prefix}{name}"
     bucket, key = s3.split(address)
     try:
-        with connection.translate_errors(f"looking at {printable(address)}"):
+        with connection.translate_errors(f"describing {printable(address)}"):
             found = connection.client("s3").head_object(Bucket=bucket, Key=key)
     except BackendError as error:
         if aws_errors.is_missing(error):
             return Found(name, 0, "it is not in S3")
         if aws_errors.is_denied(error):
-            return Found(name, 0)  # the role may be allowed more
+            return Found(name, 0)  # The role may have more permissions.
         raise
     return Found(name, int(found["ContentLength"]))
 
 
 def _named(spec: TransformSpec) -> tuple[str, list[str]]:
-    """The prefix and the keys of somebody's manifest. UserError where it is none."""
+    """Return prefix and keys of a user's manifest. Raises UserError if it is invalid."""
     bucket, key = s3.split(spec.path)
     with connection.translate_errors(f"reading {spec.path}"):
         body = connection.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
@@ -200,7 +199,7 @@ def _named(spec: TransformSpec) -> tuple[str, list[str]]:
             raise TypeError("its first entry has no prefix")
         return found[0]["prefix"], [str(key) for key in found[1:]]
     except (ValueError, KeyError, TypeError, IndexError) as error:
-        message = f"{printable(spec.path)} is no manifest of SageMaker's ({error})."
+        message = f"{printable(spec.path)} is not a SageMaker manifest ({error})."
         raise UserError(message, field="path") from error
 
 
@@ -209,7 +208,7 @@ def _is_manifest(address: str) -> bool:
 
 
 def _is_photo(key: str) -> bool:
-    # In S3 a dot is a name like any other.
+    # In S3 a dot is an ordinary name.
     parts = [part for part in key.split("/") if part not in (".", "..")]
     return suffixes.is_photo(key) and not any(map(is_junk, parts))
 

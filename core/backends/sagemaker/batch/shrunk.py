@@ -1,6 +1,6 @@
-"""Photos with more bytes than a model may be asked about: shrunk on their way to the bucket.
+"""Photos above the size limit of a request: shrunk before the upload.
 
-A job fails as a whole on a photo that is too large, so none may be among its photos as it is.
+One photo that is too large would fail the whole job.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ def is_large(size: int) -> bool:
 
 
 def too_large(size: int) -> str:
-    """Why a photo of so many bytes can't be used at all; '' where it can."""
+    """Return why a photo of this size can't be used at all, or ''."""
     if size <= settings.MAX_IMAGE_BYTES:
         return ""
     limit = files.human_bytes(settings.MAX_IMAGE_BYTES)
-    return f"the file has {files.human_bytes(size)}; at most {limit} can be used"
+    return f"the file has {files.human_bytes(size)}; the limit is {limit}"
 
 
 def shrunk_id(image_id: str) -> str:
-    """What the shrunk form of a photo is called: whoever trains on the photo wants it whole."""
+    """Return the id of a photo's shrunk copy; training needs the original under its own id."""
     return hashlib.sha256(f"shrunk {image_id}".encode()).hexdigest()
 
 
@@ -41,7 +41,8 @@ def send(
     report: Callable[[int], None],
     check_stop: Callable[[], None],
 ) -> dict[str, str]:
-    """Shrink and send photos: target key -> how to read it. By target, why some could not be."""
+    """Shrink and upload photos: target key -> a function that reads it. Return the problems by
+    target."""
     problems: dict[str, str] = {}
     for number, (target, read) in enumerate(wanted.items(), 1):
         check_stop()
@@ -69,5 +70,5 @@ def _send(
         return f"the file can't be read ({error.strerror or error})"
     except BackendError as error:
         if aws_errors.is_missing(error):
-            return "it is not in S3 any more"
+            return "it is no longer in S3"
         raise

@@ -1,5 +1,5 @@
-"""Watches a transform job on SageMaker: sends photos and model, has them gone through, and brings
-the answers into the job's table."""
+"""Watches a transform job on SageMaker: uploads photos and model, runs the transform job, and
+downloads the answers into the job's table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from core.aws import account as accounts
-from core.aws import connection, prices, storage
+from core.aws import connection, instances, prices, storage
 from core.aws.account import Account
 from core.aws.documents import Json
 from core.aws.storage import Store
@@ -42,22 +42,28 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
-# A photo has at most 6 MiB; all that are on their way to one machine at once may have 100 MB
-# together.
+# A photo has at most 6 MiB; concurrent photos of one instance may have 100 MB together.
 PAYLOAD_MB, MOST_AT_ONCE = 7, 14
 TIMEOUT_SECONDS, RETRIES = 120, 2
-# Up to here the answers are counted while the job runs; beyond it listing them would take too long.
+# Up to this many photos the answers are counted while the job runs; listing more takes too long.
 COUNTED_PHOTOS = 20_000
 
 
 def check(spec: TransformSpec) -> None:
-    """UserError, naming the field, for what SageMaker would refuse."""
+    """Raise UserError, naming the field, for a spec that SageMaker rejects."""
     account = accounts.required()
     resources = job_request.resources_of(spec)
     serving_image.image(resources.server, account, resources.instance_type)
     if resources.is_serverless or resources.spot:
         raise UserError(
-            "A batch runs on ordinary instances, neither serverless nor spot.",
+            "A batch runs on on-demand instances, neither serverless nor spot.",
+            field="instance_type",
+        )
+    instances.check(resources.instance_type, "batch", own_image=bool(account.inference_image))
+    if serving_image.host_image(resources.server, resources.instance_type):
+        raise UserError(
+            "The Ray image needs a newer NVIDIA driver than SageMaker has for batches on GPUs. "
+            "Choose the PyTorch image, or an instance type without a GPU.",
             field="instance_type",
         )
     models.archive(models.read(spec.model_id))
@@ -66,7 +72,7 @@ def check(spec: TransformSpec) -> None:
 
 
 def run(worker: Worker) -> None:
-    """Watch to the end; raise as a worker expects it: Stopped, BackendError."""
+    """Watch until the end. Raises Stopped or BackendError, as a worker expects."""
     spec = transform_spec(worker.job)
     model = models.read(spec.model_id)
     job = Transform(worker.folder, spec, accounts.of_job(worker.job.spec))
@@ -86,7 +92,7 @@ def run(worker: Worker) -> None:
 
 
 class Transform:
-    """A transform job as SageMaker knows it, by the run folder's id."""
+    """A transform job on SageMaker, named by the run folder's id."""
 
     def __init__(self, folder: RunFolder, spec: TransformSpec, account: Account) -> None:
         self.folder, self.spec, self.account = folder, spec, account
@@ -103,7 +109,7 @@ class Transform:
         return LogTail(self.folder, self.spec.id, self.account.region, LOG_GROUP)
 
     def prepare(self, worker: Worker, watch: Watch, model: Model) -> None:
-        """Everything that the job needs, and the request for it, written just before it is made."""
+        """Upload the job's inputs and write its request, just before the job is created."""
         spec, folder = self.spec, self.folder
         watch.say(phase="Listing photos")
         self.total = self._listed(worker, model)
@@ -117,10 +123,10 @@ class Transform:
         )
 
         def say(sent: upload.Progress) -> None:
-            watch.say(**_sending(sent))
+            watch.say(**_upload_facts(sent))
 
         uri = transform_input.send(spec, folder, self.store, say, worker.check_stop)
-        watch.say(phase="Sending the model")
+        watch.say(phase="Uploading the model")
         archive = serving_image.send(
             model, self.resources.server, folder.temporary, self.store, worker.check_stop
         )
@@ -144,8 +150,8 @@ class Transform:
         return listing.listed(worker, self.spec, model)
 
     def request(self, manifest: str) -> Json:
-        """For CreateTransformJob."""
-        machines = {
+        """Return the request for CreateTransformJob."""
+        machines: Json = {
             "InstanceType": self.resources.instance_type,
             "InstanceCount": self.resources.instance_count,
         }
@@ -154,6 +160,8 @@ class Transform:
             "Accept": "application/json",
         }
         key = self.account.kms_key
+        if key and not instances.has_local_disk(self.resources.instance_type):
+            machines["VolumeKmsKeyId"] = key
         known = prices.instances().get(self.resources.instance_type)
         return {
             "TransformJobName": self.spec.id,
@@ -175,13 +183,13 @@ class Transform:
                 "AssembleWith": "None",
                 **({"KmsKeyId": key} if key else {}),
             },
-            "TransformResources": {**machines, **({"VolumeKmsKeyId": key} if key else {})},
+            "TransformResources": machines,
             "Tags": hosting.tags(self.spec),
         }
 
     def describe(self) -> Json | None:
         return connection.unless_missing(
-            "asking for the transform job",
+            "describing the transform job",
             lambda: dict(self.client.describe_transform_job(TransformJobName=self.spec.id)),
         )
 
@@ -197,8 +205,8 @@ class Transform:
         return str(described.get("TransformJobStatus", ""))
 
     def look(self, described: Mapping[str, Any]) -> bool:
-        """Log and answers so far; and the end of a job that has had its time, for a transform job
-        has no limit of its own."""
+        """Read log and answers so far; stop a job past its time limit, because transform jobs
+        have no limit of their own."""
         if self.is_over_time(described) and self.status(described) == "InProgress":
             self.stop()
         news = self.tail.read()
@@ -213,7 +221,7 @@ class Transform:
         rate = self.done / seconds if seconds and self.done else None
         left = (self.total - done) / rate if rate else None
         machines = f"{self.resources.instance_count} x {self.resources.instance_type}"
-        phase = "Waiting for machines"
+        phase = "Waiting for instances"
         if self.done:
             phase = "Predicting"
         return {
@@ -235,21 +243,21 @@ class Transform:
         return (_seconds(described) or 0.0) > self.resources.max_seconds
 
     def tidy(self) -> None:
-        """Remove what was made for the job only; a refusal is noted, and is no failure of it."""
+        """Delete the job's temporary resources; an error is logged and does not fail the job."""
         try:
             hosting.remove(self.client, self.spec.id, only_model=True)
             self.output.remove()
         except BackendError as error:
-            logger.warning("not tidied: %s", error)
+            logger.warning("Temporary resources remain. %s", error)
 
 
 def conclude(
     worker: Worker, watch: Watch, job: Transform, model: Model, described: Mapping[str, Any]
 ) -> None:
-    """Bring the answers here.
+    """Download the answers.
 
-    Raises BackendError for a failed job and Stopped for a stopped one, after what there is of it
-    came.
+    Raises BackendError for a failed job and Stopped for a stopped one, after downloading its
+    partial answers.
     """
     facts, status, seconds = job.facts(described), job.status(described), _seconds(described)
     watch.retry_until_answered(job.output.look)
@@ -258,7 +266,7 @@ def conclude(
         watch.say(
             **{
                 **facts,
-                "phase": "Bringing the answers",
+                "phase": "Downloading the answers",
                 "done": done,
                 "errors": errors,
                 "seen": time.time(),
@@ -291,8 +299,8 @@ def conclude(
 def _stop(worker: Worker, job: Transform, described: Mapping[str, Any]) -> Stopped:
     if job.is_over_time(described):
         words = (
-            f"It reached its time limit of {job.resources.max_seconds / 3600:.3g} hours. "
-            "Resume it to go on with the rest."
+            f"Time limit of {job.resources.max_seconds / 3600:.3g} hours reached. "
+            "Resume to process the remaining photos."
         )
         return Stopped(words, Cause.TIME_LIMIT)
     if worker.stopping:
@@ -301,7 +309,7 @@ def _stop(worker: Worker, job: Transform, described: Mapping[str, Any]) -> Stopp
 
 
 def _seconds(described: Mapping[str, Any]) -> float | None:
-    """How long the machines ran, so far or in all."""
+    """Return how long the instances have run, in seconds."""
     started, ended = described.get("TransformStartTime"), described.get("TransformEndTime")
     if not isinstance(started, datetime):
         return None
@@ -310,6 +318,6 @@ def _seconds(described: Mapping[str, Any]) -> float | None:
     )
 
 
-def _sending(sent: upload.Progress) -> dict[str, object]:
+def _upload_facts(sent: upload.Progress) -> dict[str, object]:
     facts = {"done": sent.done, "total": sent.total, "eta_seconds": sent.seconds_left}
-    return {"phase": "Sending photos", **facts, "images_per_second": None}
+    return {"phase": "Uploading photos", **facts, "images_per_second": None}

@@ -1,5 +1,5 @@
-"""Photos that a SageMaker endpoint kept, brought from S3 into the run folder, where the monitor
-reads what a local one keeps."""
+"""Captured requests of a SageMaker endpoint, downloaded from S3 into the run folder, in the layout
+of a local endpoint."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ ANSWER = ("predictions", "unsure", "unfamiliar", "latency_ms")
 
 
 def fetch(store: Store, folder: RunFolder, spec: EndpointSpec) -> int:
-    """Bring what is new, at most as much as may be kept; how many photos.
+    """Download new requests, up to the limits of the spec; return the number of photos.
 
-    Raises BackendError where AWS does not answer.
+    Raises BackendError if AWS does not respond.
     """
     path = folder.output / TAKEN
     taken = set(files.read_json(path)) if path.exists() else set()
@@ -47,19 +47,18 @@ def fetch(store: Store, folder: RunFolder, spec: EndpointSpec) -> int:
 
 
 def records(text: str) -> Iterator[tuple[float, bytes, Json]]:
-    """(time, photo, answer) of each line of a capture file; a line that is not whole, or no answer,
-    is left out."""
+    """Yield (time, photo, answer) of each line of a capture file; incomplete lines are skipped."""
     for line in text.splitlines():
         try:
-            said = json.loads(line)
-            data = said["captureData"]
+            entry = json.loads(line)
+            data = entry["captureData"]
             photo = base64.b64decode(data["endpointInput"]["data"], validate=True)
             output = data["endpointOutput"]
             answered = output["data"]
             if output.get("encoding") == "BASE64":
                 answered = base64.b64decode(answered).decode()
             answer = json.loads(answered)
-            moment = datetime.fromisoformat(said["eventMetadata"]["inferenceTime"]).timestamp()
+            moment = datetime.fromisoformat(entry["eventMetadata"]["inferenceTime"]).timestamp()
             yield (
                 moment,
                 photo,

@@ -1,5 +1,4 @@
-"""What CloudWatch has counted of an endpoint, in the words that a local endpoint uses for its own
-figures."""
+"""CloudWatch's figures of an endpoint, under the names that a local endpoint uses."""
 
 from __future__ import annotations
 
@@ -12,18 +11,16 @@ from core.aws import connection
 from core.aws.documents import Json
 
 NAMESPACE = "AWS/SageMaker"
-# Of the latencies only the newest hours count; of the requests all.
+# Latencies cover only the last hours; requests all time.
 LATENCY_SECONDS = 3 * 3600
 PERIODS = (60, 300, 3600)
 MOST_POINTS = 1400
 
 
 def read(name: str, variants: Sequence[str], region: str, since: float) -> dict[str, float]:
-    """requests, errors, timed, p50_ms, p95_ms since `since` (seconds since 1970).
+    """Return requests, errors, timed, p50_ms and p95_ms since `since` (seconds since 1970).
 
-    CloudWatch is a minute or two behind.
-
-    Raises BackendError where it does not answer.
+    CloudWatch is delayed by a minute or two. Raises BackendError if it does not respond.
     """
     client = connection.client("cloudwatch", region=region)
     total: dict[str, float] = {"requests": 0, "errors": 0}
@@ -37,8 +34,8 @@ def read(name: str, variants: Sequence[str], region: str, since: float) -> dict[
         medians += _latencies(client, name, variant, max(since, time.time() - LATENCY_SECONDS))
     if medians:
         timed = sum(count for count, _, _ in medians)
-        # Each minute's percentile counts as often as it had requests: close to that of all, and all
-        # that CloudWatch gives.
+        # Percentiles of the periods, weighted by their requests: close to the overall percentile,
+        # which CloudWatch does not offer.
         total |= {"timed": round(timed)}
         total |= {
             key: round(sum(row[0] * row[place] for row in medians) / timed, 1)
@@ -48,7 +45,7 @@ def read(name: str, variants: Sequence[str], region: str, since: float) -> dict[
 
 
 def invocations(client: Any, name: str, variant: str, since: float) -> float:
-    """How many requests an endpoint had since then; what tells an idle one."""
+    """Return the number of requests since then; 0 for an idle endpoint."""
     return _sum(client, name, variant, "Invocations", since)
 
 
@@ -60,7 +57,7 @@ def _sum(client: Any, name: str, variant: str, metric: str, since: float) -> flo
 def _latencies(
     client: Any, name: str, variant: str, since: float
 ) -> list[tuple[float, float, float]]:
-    """(requests, p50, p95 in milliseconds) of each period that had any.
+    """Return (requests, p50, p95 in milliseconds) of each period with requests.
 
     ModelLatency is in microseconds.
     """
@@ -90,7 +87,7 @@ def _points(
         {"Name": "EndpointName", "Value": name},
         {"Name": "VariantName", "Value": variant},
     ]
-    with connection.translate_errors("asking CloudWatch for the endpoint's figures"):
+    with connection.translate_errors("reading the endpoint's figures from CloudWatch"):
         answer = client.get_metric_statistics(
             Namespace=NAMESPACE,
             MetricName=metric,

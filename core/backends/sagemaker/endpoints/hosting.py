@@ -1,7 +1,7 @@
-"""Models, endpoint configurations and endpoints as SageMaker knows them: what is asked for, and how
-it is made, found and removed.
+"""Models, endpoint configurations and endpoints on SageMaker: their requests, creation, lookup and
+removal.
 
-All three bear the id of our endpoint (or transform job), so that a create whose answer was lost is
+All three have the id of our endpoint (or transform job), so that a create whose answer was lost is
 adopted and never repeated.
 """
 
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from core.aws import connection, containers
+from core.aws import connection, instances
 from core.aws import errors as aws_errors
 from core.aws.account import Account
 from core.aws.documents import Json
@@ -23,11 +23,10 @@ from core.jobs.specs import EndpointSpec, Resources, Spec
 
 VARIANT = "AllTraffic"
 DEADLINE_TAG, MODEL_TAG = "deadline", "model"
-# Of a serving container that takes minutes to fetch its image and start; AWS's own default is what
-# it allows at most.
+# For a serving container, which takes minutes to pull its image and start.
 STARTUP_SECONDS = 900
-# Target tracking: requests a minute and instance above which it grows, and seconds before it
-# changes again.
+# Target tracking: requests per minute and instance above which it scales out, and cooldowns in
+# seconds.
 REQUESTS_A_MINUTE = 600
 COOL_SECONDS = {"ScaleInCooldown": 300, "ScaleOutCooldown": 60}
 SCALED = {
@@ -37,7 +36,7 @@ SCALED = {
 _STATES = {
     "Creating": EndpointState.CREATING,
     "InService": EndpointState.IN_SERVICE,
-    # These three go on answering.
+    # These three continue to answer.
     "Updating": EndpointState.IN_SERVICE,
     "SystemUpdating": EndpointState.IN_SERVICE,
     "RollingBack": EndpointState.IN_SERVICE,
@@ -46,36 +45,41 @@ _STATES = {
 
 
 def state_of(status: str) -> EndpointState:
-    """SageMaker's status in our words; what is neither coming, here nor going has failed."""
+    """Return our state for SageMaker's status; any unknown status is a failure."""
     return _STATES.get(status, EndpointState.FAILED)
 
 
 def model_request(spec: Spec, account: Account, uri: str, *, batch: bool) -> Json:
-    """For CreateModel; `uri` is where the archive lies.
+    """Return the request for CreateModel; `uri` is the archive's location.
 
-    A serverless endpoint takes neither a VPC nor network isolation.
+    A serverless endpoint supports neither a VPC nor network isolation.
     """
     resources = resources_of(spec)
     container = {
         "Image": serving_image.image(resources.server, account, resources.instance_type),
         "ModelDataUrl": uri,
         "Environment": dict(
-            serving_image.environment(resources.server, account.region, batch=batch)
+            serving_image.environment(
+                resources.server,
+                account.region,
+                batch=batch,
+                serverless=resources.is_serverless,
+            )
         ),
     }
-    closed: Json = {}
+    network: Json = {}
     if not resources.is_serverless:
-        closed = {"EnableNetworkIsolation": account.network_isolation, **job_request.vpc(account)}
+        network = {"EnableNetworkIsolation": account.network_isolation, **job_request.vpc(account)}
     named = {
         "ModelName": spec.id,
         "ExecutionRoleArn": account.role_arn,
         "PrimaryContainer": container,
     }
-    return {**named, **closed, "Tags": tags(spec)}
+    return {**named, **network, "Tags": tags(spec)}
 
 
 def config_request(spec: EndpointSpec, account: Account) -> Json:
-    """For CreateEndpointConfig."""
+    """Return the request for CreateEndpointConfig."""
     resources = resources_of(spec)
     variant: Json = {"VariantName": VARIANT, "ModelName": spec.id}
     more: Json = {}
@@ -91,8 +95,9 @@ def config_request(spec: EndpointSpec, account: Account) -> Json:
             "InitialVariantWeight": 1.0,
             "ContainerStartupHealthCheckTimeoutInSeconds": STARTUP_SECONDS,
         }
-        # Machines with disks of their own encrypt them themselves and refuse a key.
-        if account.kms_key and not containers.has_gpu(resources.instance_type):
+        if ami := serving_image.host_image(resources.server, resources.instance_type):
+            variant["InferenceAmiVersion"] = ami
+        if account.kms_key and not instances.has_local_disk(resources.instance_type):
             more["KmsKeyId"] = account.kms_key
         if spec.capture_share:
             more["DataCaptureConfig"] = _capture(spec, account)
@@ -105,10 +110,9 @@ def config_request(spec: EndpointSpec, account: Account) -> Json:
 
 
 def endpoint_request(spec: EndpointSpec, deadline: float | None) -> Json:
-    """For CreateEndpoint.
+    """Return the request for CreateEndpoint.
 
-    The deadline, in seconds since 1970, is a tag: whoever finds the endpoint can see that it should
-    be gone.
+    The deadline, in seconds since 1970, is a tag, so that an overdue endpoint can be found.
     """
     more = {}
     if deadline:
@@ -117,12 +121,12 @@ def endpoint_request(spec: EndpointSpec, deadline: float | None) -> Json:
 
 
 def capture_prefix(endpoint_id: str) -> str:
-    """Where captured photos of an endpoint lie, below the account's prefix."""
+    """Return the key prefix of an endpoint's captured requests."""
     return f"captured/{endpoint_id}"
 
 
 def tags(spec: Spec, **more: str) -> list[dict[str, str]]:
-    """Ours, and the model that it serves."""
+    """Return Fieldmark's tags, with the model that is served."""
     return job_request.tags(spec, **{MODEL_TAG: str(getattr(spec, "model_id", ""))}, **more)
 
 
@@ -135,9 +139,9 @@ def resources_of(spec: Any) -> Resources:
 
 
 def create(what: str, make: Callable[..., Any], request: Mapping[str, Any]) -> bool:
-    """Ask for it; False where it is there already, by an earlier try.
+    """Create a resource; return False if an earlier try has created it.
 
-    Raises BackendError where AWS refuses.
+    Raises BackendError if AWS rejects the request.
     """
     try:
         with connection.translate_errors(what):
@@ -150,10 +154,10 @@ def create(what: str, make: Callable[..., Any], request: Mapping[str, Any]) -> b
 
 
 def remove(client: Any, name: str, *, only_model: bool = False) -> bool:
-    """Delete endpoint, configuration and model of that name, whatever of them there is. Idempotent.
+    """Delete the endpoint, configuration and model of that name, as far as they exist. Idempotent.
 
-    False where the endpoint can't be deleted yet, because it is still being made. Raises
-    BackendError where AWS refuses.
+    Return False if the endpoint can't be deleted yet, because it is still starting. Raises
+    BackendError if AWS rejects a request.
     """
     if not only_model:
         try:
@@ -177,9 +181,9 @@ def _remove(delete: Callable[[], Any], what: str) -> None:
 
 
 def describe(client: Any, name: str) -> Json | None:
-    """DescribeEndpoint, or None where there is none of that name."""
+    """Return DescribeEndpoint's answer, or None if there is no such endpoint."""
     return connection.unless_missing(
-        f"looking at the endpoint {name}",
+        f"describing the endpoint {name}",
         lambda: dict(client.describe_endpoint(EndpointName=name)),
     )
 
@@ -192,13 +196,13 @@ def state_now(client: Any, name: str) -> EndpointState | None:
 
 
 def scale(spec: EndpointSpec, scaling: Any) -> None:
-    """Let a real-time endpoint grow and shrink with its load.
+    """Scale a real-time endpoint with its load.
 
     `scaling` is boto3's client of application-autoscaling.
     """
     resources = resources_of(spec)
     target = {**SCALED, "ResourceId": scaled_resource(spec.id)}
-    with connection.translate_errors("letting the endpoint grow with its load"):
+    with connection.translate_errors("scaling the endpoint"):
         scaling.register_scalable_target(
             **target, MinCapacity=resources.instance_count, MaxCapacity=resources.max_instances
         )
@@ -217,9 +221,9 @@ def scale(spec: EndpointSpec, scaling: Any) -> None:
 
 
 def unscale(endpoint_id: str, scaling: Any) -> None:
-    """Take back what `scale` did; fine where there is nothing."""
+    """Undo `scale`; no error if there is nothing to undo."""
     try:
-        with connection.translate_errors("ending the scaling"):
+        with connection.translate_errors("ending the scaling of the endpoint"):
             scaling.deregister_scalable_target(**SCALED, ResourceId=scaled_resource(endpoint_id))
     except BackendError as error:
         if not aws_errors.is_missing(error) and "No scalable target found" not in str(error):

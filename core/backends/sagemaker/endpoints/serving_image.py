@@ -1,6 +1,6 @@
-"""What serves a model: the container images on offer, and the archive that they are given.
+"""The container images that serve a model, and the archive that they load.
 
-The archive is the model's own, and beside it what that image's server needs to find its way in.
+The archive is the model's own plus the entry point that the image's server needs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from core import settings
-from core.aws import connection, containers
+from core.aws import connection, containers, instances
 from core.aws.account import Account
 from core.aws.storage import Store
 from core.io import files
@@ -30,6 +30,7 @@ RAY_DEPLOYMENT, RAY_CONFIG = "ray_deployment.py", "config.yaml"
 RAY_APPLICATION = (
     "applications:\n  - name: fieldmark\n    route_prefix: /\n    import_path: ray_deployment:app\n"
 )
+RAY_GPU_HOST = "al2-ami-sagemaker-inference-gpu-3-1"
 LOG_LEVEL = "20"
 ANSWER_TIMEOUT = "60"
 
@@ -38,9 +39,9 @@ ANSWER_TIMEOUT = "60"
 class Server:
     """One of AWS's serving images: `cpu` and `gpu` are repository and tag.
 
-    `ends` is the day after which AWS mends it no more, where that is known; `sdk` the framework and
-    version that the SageMaker SDK finds it by; `memory_mb` what it takes while it serves
-    (measured), so that less is not offered for it.
+    `ends` is the end of AWS's support, if known; `sdk` the framework and version by which the
+    SageMaker SDK finds it; `memory_mb` its measured memory while serving, the least that is
+    offered.
     """
 
     title: str
@@ -56,13 +57,13 @@ class Server:
 
     @property
     def note(self) -> str:
-        """What a person should know about its age."""
+        """Return its support status in a sentence."""
         if self.ends is None:
-            return "AWS names no end of this image's patches."
-        when = "is patched by AWS until"
+            return "AWS has not announced an end of support for this image."
+        words = "AWS supports this image with patches until"
         if self.is_past_its_end:
-            when = "gets no security patches from AWS since"
-        return f"This image {when} {self.ends:%Y-%m-%d}."
+            words = "AWS has stopped security patches for this image on"
+        return f"{words} {self.ends:%Y-%m-%d}."
 
 
 # The default first.
@@ -86,21 +87,33 @@ SERVERS: Mapping[str, Server] = {
 
 
 def image(server: str, account: Account, instance_type: str = "") -> str:
-    """The address of a serving image; a serverless endpoint has no instance type.
+    """Return the address of a serving image; a serverless endpoint has no instance type.
 
-    UserError for a region without one.
+    Raises UserError for a region without one.
     """
     if account.inference_image:
         return account.inference_image
     image = SERVERS[server].cpu
-    if containers.has_gpu(instance_type):
+    if instances.has_gpu(instance_type):
         image = SERVERS[server].gpu
     return f"{containers.registry(account.region)}/{image}"
 
 
+def host_image(server: str, instance_type: str) -> str:
+    """Return the machine image (AMI) that an endpoint must ask for, or '' for AWS's default.
+
+    The default's NVIDIA driver is too old for the Ray image, whose container then never starts.
+    """
+    if server == "ray" and instances.has_gpu(instance_type):
+        return RAY_GPU_HOST
+    return ""
+
+
 def pack(model: Model, server: str, folder: Path) -> Path:
-    """`model.tar.gz` for one of images.SERVERS, made in `folder`; the same bytes for the same
-    model. Raises as models.unpack does."""
+    """Build `model.tar.gz` for one of SERVERS in `folder`; the same model gives the same bytes.
+
+    Raises as models.unpack.
+    """
     contents = folder / "serving"
     shutil.rmtree(contents, ignore_errors=True)
     models.unpack(models.archive(model), contents)
@@ -117,8 +130,10 @@ def pack(model: Model, server: str, folder: Path) -> Path:
 def send(
     model: Model, server: str, folder: Path, store: Store, check_stop: Callable[[], None]
 ) -> str:
-    """The archive into the bucket, named by its content so that the same model is sent once; where
-    it lies. Raises BackendError."""
+    """Upload the archive, named by its content so that a model is uploaded once; return its URI.
+
+    Raises BackendError.
+    """
     folder.mkdir(exist_ok=True)
     archive = pack(model, server, folder)
     with archive.open("rb") as file:
@@ -135,17 +150,23 @@ def send(
     return store.uri(key)
 
 
-def environment(server: str, region: str, *, batch: bool) -> Mapping[str, str]:
-    """What the container is told.
+def environment(
+    server: str, region: str, *, batch: bool, serverless: bool = False
+) -> Mapping[str, str]:
+    """Return the environment of the container.
 
-    In a `batch` a photo that can't be used is answered with the reason, because any refusal would
-    fail the whole job.
+    In a `batch` an unusable photo is answered with the reason, because an error status would fail
+    the whole job.
     """
     ours = {"FIELDMARK_REFUSALS": "status"}
     if batch:
         ours = {"FIELDMARK_REFUSALS": "answer"}
     if server == "ray":
         return ours
+    if serverless:
+        # AWS recommends one worker; left alone, TorchServe starts one per vCPU, and each needs
+        # memory of its own.
+        ours["SAGEMAKER_MODEL_SERVER_WORKERS"] = "1"
     return {
         **ours,
         "SAGEMAKER_PROGRAM": HOSTED,

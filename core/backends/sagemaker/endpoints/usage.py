@@ -1,5 +1,5 @@
-"""A SageMaker endpoint from code: the lines that ask it about a photo, ready to be run wherever
-there are credentials."""
+"""A SageMaker endpoint from code: programs that send it a photo, ready to run with AWS
+credentials."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ MEDIA_TYPE = "application/x-image"
 
 
 def programs(name: str, region: str, address: str = "") -> list[Program]:
-    """boto3, the AWS command line and the SageMaker SDK (v3).
+    """Return programs for boto3, the AWS CLI and the SageMaker SDK (v3).
 
-    `address` is where an emulator is, or ''.
+    `address` is that of an emulator, or ''.
     """
     return [
         Program("boto3", "One photo, with boto3:", "python", _boto3(name, region, address)),
         Program(
             "AWS CLI",
-            "From a terminal, with the AWS command line:",
+            "From a terminal, with the AWS CLI:",
             "bash",
             _cli(name, region, address),
         ),

@@ -1,9 +1,7 @@
-"""Endpoints on SageMaker: what may be asked for, what there is, how one is asked about a photo, and
-how it is ended.
+"""Endpoints on SageMaker: check a spec, list, classify a photo, delete.
 
-What there is is read from the run folders, which each endpoint's watcher (watch.py) keeps
-up to date with AWS; so a page draws at once also where the network is gone. Only asking about a
-photo and deleting wait for AWS.
+The list is read from the run folders, which each endpoint's watcher (watch.py) keeps up to date, so
+pages draw at once even without a network. Only classifying and deleting wait for AWS.
 """
 
 from __future__ import annotations
@@ -15,7 +13,7 @@ from typing import Any
 
 from core import settings
 from core.aws import account as accounts
-from core.aws import connection
+from core.aws import connection, instances
 from core.aws import errors as aws_errors
 from core.backends.base import REFUSALS, Endpoint, EndpointState, Program
 from core.backends.sagemaker.endpoints import hosting, serving_image
@@ -44,13 +42,15 @@ Refresh = Callable[[Job], Job]
 
 
 def check(spec: EndpointSpec) -> None:
-    """UserError, naming the field, for what SageMaker would refuse or what would be of no use."""
+    """Raise UserError, naming the field, for a spec that SageMaker rejects or that makes no
+    sense."""
     account = accounts.required()
     if spec.attached:
         if spec.resources or spec.seconds or spec.capture_share:
             raise UserError(
-                "An endpoint of somebody else is used as it is: it gets no machines, end "
-                "or capture from here.",
+                "Fieldmark does not change an attached endpoint: leave out instances, auto-stop "
+                "and "
+                "monitoring.",
                 field="attached",
             )
         return
@@ -60,32 +60,34 @@ def check(spec: EndpointSpec) -> None:
         raise UserError("Choose a serverless endpoint or an instance type.", field="instance_type")
     if spec.port or spec.precision != "auto":
         raise UserError(
-            "On SageMaker an endpoint has no port and answers in fp32. Leave both out.",
+            "An endpoint on SageMaker has no port and always uses fp32. Leave both out.",
             field="precision",
         )
     serving_image.image(resources.server, account, resources.instance_type)
     if not resources.is_serverless:
+        instances.check(resources.instance_type, "hosting", own_image=bool(account.inference_image))
         return
     if resources.instance_type or resources.max_instances:
         raise UserError(
-            "A serverless endpoint has no instances. Choose one or the other.",
+            "A serverless endpoint has no instances. Choose either.",
             field="instance_type",
         )
     if spec.capture_share:
         raise UserError(
-            "A serverless endpoint can't keep photos. Choose an instance type, or keep none.",
+            "A serverless endpoint can't store requests. Choose an instance type, or turn off "
+            '"Keep photos".',
             field="capture_share",
         )
     needed = serving_image.SERVERS[resources.server].memory_mb
     if resources.memory_mb < needed:
         raise UserError(
-            f"This image needs {needed} MB while it serves. Choose at least that much memory.",
+            f"This image needs {needed} MB of memory. Choose at least that.",
             field="memory_mb",
         )
 
 
 def listing(refresh: Refresh) -> list[Endpoint]:
-    """The endpoints that are not at their end, newest first. Never waits for AWS."""
+    """Return the endpoints that have not ended, newest first. Never waits for AWS."""
     found = []
     for job in jobs.readable(EndpointSpec.kind):
         if job.backend != NAME:
@@ -97,7 +99,7 @@ def listing(refresh: Refresh) -> list[Endpoint]:
             elif now.state is not State.COMPLETED:
                 found.append(of_job(now))
         except FieldmarkError:
-            # Another session deleted it since it was listed, or its watcher is just letting go.
+            # Another session deleted it meanwhile, or its watcher is ending.
             continue
     return found
 
@@ -118,7 +120,7 @@ def of_job(job: Job) -> Endpoint:
 
 
 def _details(job: Job) -> HostedDetails:
-    """Of its kind, as its watcher says, or as was asked for where it has not said anything yet."""
+    """Return the details from its watcher, or from the spec until the watcher has reported."""
     told, asked = job.status.progress, job.spec
     if told.get("attached") or asked.get("attached"):
         return AttachedDetails.from_json({"attached": asked.get("attached"), **told})
@@ -133,7 +135,7 @@ def _hosted(endpoint: Endpoint) -> HostedDetails:
 
 
 def platform_name(endpoint: Endpoint) -> str:
-    """What SageMaker calls it: our id, unless it was there before."""
+    """Return its name on SageMaker: our id, or the name of an attached endpoint."""
     if isinstance(endpoint.details, AttachedDetails):
         return endpoint.details.attached
     return endpoint.id
@@ -144,20 +146,20 @@ def invoke(endpoint: Endpoint, body: bytes, content_type: str) -> Answer:
         return dict(json.loads(connect(endpoint)(body, content_type)))
     except ValueError as error:
         raise BackendError(
-            f"The endpoint {endpoint.name} answered with something that is not JSON. Look "
-            "at its log."
+            f"The answer of the endpoint {endpoint.name} is not JSON. See its log."
         ) from error
 
 
 def most_bytes(endpoint: Endpoint) -> int:
-    """InvokeEndpoint takes more for an endpoint with instances than for a serverless one."""
+    """Return the size limit of InvokeEndpoint, which is smaller for a serverless endpoint."""
     if isinstance(endpoint.details, ServerlessDetails):
         return SERVERLESS_BYTES
     return settings.MAX_INVOCATION_BYTES
 
 
 def connect(endpoint: Endpoint) -> Callable[[bytes, str], bytes]:
-    """boto3 keeps the connections; one client serves all threads."""
+    """Return a function that sends one photo. boto3 reuses connections; one client serves all
+    threads."""
     region = _hosted(endpoint).region
     client = connection.client("sagemaker-runtime", region=region, read_seconds=INVOKE_SECONDS)
     name = platform_name(endpoint)
@@ -166,8 +168,7 @@ def connect(endpoint: Endpoint) -> Callable[[bytes, str], bytes]:
     def send(body: bytes, content_type: str) -> bytes:
         if serverless and len(body) > SERVERLESS_BYTES:
             raise PhotoRefused(
-                "The photo has more than 4 MB, and a serverless endpoint takes no more. "
-                "Make it smaller."
+                "The photo exceeds the 4 MB limit of a serverless endpoint. Make it smaller."
             )
         return ask(client, name, body, content_type)
 
@@ -175,22 +176,26 @@ def connect(endpoint: Endpoint) -> Callable[[bytes, str], bytes]:
 
 
 def ask(client: Any, name: str, body: bytes, content_type: str) -> bytes:
-    """The answer's bytes. BackendError with the endpoint's own words where it refuses the photo."""
+    """Return the answer's bytes. Raises BackendError with the endpoint's message if it rejects the
+    photo."""
     try:
-        with connection.translate_errors(f"asking the endpoint {name}"):
+        with connection.translate_errors(f"invoking the endpoint {name}"):
             answer = client.invoke_endpoint(
                 EndpointName=name, Body=body, ContentType=content_type, Accept="application/json"
             )
             return bytes(answer["Body"].read())
     except BackendError as error:
         if aws_errors.code_of(error) == aws_errors.OF_MODEL:
-            refused = getattr(error.__cause__, "response", {}).get("OriginalStatusCode") in REFUSALS
-            raise (PhotoRefused if refused else BackendError)(_said(error.__cause__)) from error
+            status = getattr(error.__cause__, "response", {}).get("OriginalStatusCode")
+            message = _container_message(error.__cause__)
+            if status in REFUSALS:
+                raise PhotoRefused(message) from error
+            raise BackendError(message) from error
         raise
 
 
 def figures(endpoint: Endpoint) -> Figures:
-    """What CloudWatch had counted when the watcher asked last; nothing before it has."""
+    """Return the figures that the watcher last read from CloudWatch."""
     return _hosted(endpoint).figures
 
 
@@ -199,14 +204,14 @@ def usage(endpoint: Endpoint) -> list[Program]:
 
 
 def delete(endpoint: Endpoint) -> None:
-    """End it on AWS and forget it here.
+    """Delete the endpoint on AWS, and its run folder.
 
-    One that is still being made is deleted by its watcher as soon as AWS lets it.
+    An endpoint that is still starting is deleted by its watcher as soon as AWS allows it.
     """
     folder = RunFolder.of(endpoint.id)
     if not folder.path.exists():
         return
-    # The request stays on disk: where AWS can't be reached now, the watcher goes on trying.
+    # The request is stored: if AWS is unreachable now, the watcher retries.
     folder.stop_request.touch()
     details = _hosted(endpoint)
     if details.IS_OURS:
@@ -224,7 +229,7 @@ def delete(endpoint: Endpoint) -> None:
     except NotFound:
         return
     except UserError:
-        # Its watcher still waits for an answer of AWS; the next list removes the folder.
+        # Its watcher still waits for AWS; the next listing removes the folder.
         return
 
 
@@ -239,18 +244,18 @@ def _state(job: Job, details: HostedDetails) -> EndpointState:
 
 
 def _reason(job: Job) -> str:
-    """Why it has ended; empty while it has not."""
+    """Return why it ended, or ''."""
     if job.state.is_finished:
         return job.status.reason
     return ""
 
 
-def _said(error: BaseException | None) -> str:
-    """What the container said, of a ModelError."""
+def _container_message(error: BaseException | None) -> str:
+    """Return the container's message in a ModelError."""
     answer = getattr(error, "response", {})
     original = str(answer.get("OriginalMessage") or answer.get("Error", {}).get("Message") or error)
     try:
         return str(json.loads(original.splitlines()[0])["error"]["message"])
     except (ValueError, KeyError, TypeError, IndexError):
-        # What follows the first line is the container's traceback, which its log has as well.
+        # The lines after the first are a traceback, which the log has as well.
         return f"The endpoint failed on this photo: {(original.splitlines() or [''])[0][:300]}"

@@ -1,8 +1,8 @@
-"""Watches one endpoint on SageMaker for as long as it lives: sends the model, has it made, proves
-it, counts, and ends it in time.
+"""Watches one endpoint on SageMaker: uploads the model, creates the endpoint, tests it, reads its
+figures, and deletes it at its deadline.
 
-The deadline is kept here, and stands as a tag on the endpoint, so that the AWS page finds it also
-where this machine was off.
+The deadline is also a tag on the endpoint, so that the AWS page shows overdue endpoints even if
+this machine was off.
 """
 
 from __future__ import annotations
@@ -39,36 +39,37 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SENDING, MAKING, PROVING = (
-    "Sending the model",
-    "SageMaker is starting it",
-    "Sending it a smoke image",
+    "Uploading the model",
+    "SageMaker is starting the endpoint",
+    "Running the smoke test",
 )
 PHASES = (SENDING, MAKING, PROVING)
 LOG_GROUP = "/aws/sagemaker/Endpoints/{}"
-COUNTED = "Counted by CloudWatch, a minute or two late and with the smoke image."
+COUNTED = "From CloudWatch, delayed by a minute or two, including the smoke test."
 TIMED = (
-    "What the model takes, over the last hours, minute by minute; the way there and back is "
-    "not in it."
+    "Inference time without the network, over the last three hours. Percentiles are averaged over "
+    "minutes."
 )
 LIMITS = (
-    "A request is one photo of at most 6 MiB, with a serverless endpoint 4 MiB. What it "
-    "refuses comes as a ModelError."
+    "A request is one photo of up to 6 MiB; 4 MiB on a serverless endpoint. Errors are returned as "
+    "ModelError."
 )
 TICK = 0.2
-# Once in service, how often AWS is asked how it stands, and for its figures, in multiples of the
-# usual pause.
-CALM, COUNTING = 8, 20
-# A serverless endpoint may start its container with the first request.
+# While the endpoint is live, its state and its figures are read every so many of the usual pauses.
+STATE_PAUSES, FIGURE_PAUSES = 8, 20
+# The first request may have to start a serverless endpoint's container.
 SMOKE_SECONDS = 300.0
 
 
 def run(worker: Worker) -> None:
-    """Return at the deadline, or when somebody else has deleted the endpoint; raise as a worker
-    expects it."""
+    """Watch until the deadline, or until the endpoint is deleted on AWS; raise as a worker
+    expects."""
     EndpointWatcher(worker).run()
 
 
 class EndpointWatcher:
+    """The turns of one watcher over one endpoint."""
+
     def __init__(self, worker: Worker) -> None:
         self.worker, self.spec = worker, endpoint_spec(worker.job)
         self.account = accounts.of_job(worker.job.spec)
@@ -101,12 +102,12 @@ class EndpointWatcher:
             self._remove()
             raise
         except BackendError:
-            # What failed answers nobody, and may still cost.
+            # A failed endpoint may still cost money.
             self._remove()
             raise
 
     def _known(self) -> dict[str, object]:
-        """What is known without asking."""
+        """Return the facts that need no answer from AWS."""
         known: dict[str, object] = {
             "region": self.account.region,
             "deadline": self.deadline,
@@ -142,11 +143,11 @@ class EndpointWatcher:
         }
 
     def _make(self) -> None:
-        """Model, configuration and endpoint, each only where it is not there yet."""
+        """Create model, configuration and endpoint unless they exist."""
         if self.watch.retry_until_answered(lambda: hosting.describe(self.client, self.name)):
             return
         if self.facts.get("url"):
-            return  # it was in service and is gone; _keep says so
+            return  # It was live and has been deleted on AWS; _keep reports that.
         self._check()
         self._say(phase=SENDING)
         server = hosting.resources_of(self.spec).server
@@ -177,12 +178,16 @@ class EndpointWatcher:
             ),
         ):
             self.watch.retry_until_answered(functools.partial(hosting.create, what, make, request))
+            self.watch.note_create()
 
     def _await_service(self) -> None:
         while True:
             found = self.watch.retry_until_answered(
                 lambda: hosting.describe(self.client, self.name)
             )
+            if found is None and self.watch.is_settling:
+                self._pause(settings.poll_seconds())
+                continue
             if found is None:
                 if self.facts.get("url"):
                     return
@@ -196,16 +201,14 @@ class EndpointWatcher:
             self._pause(settings.poll_seconds())
 
     def _prove(self) -> None:
-        """In service is what AWS says; a smoke image that comes back is what counts."""
+        """Classify a smoke image: InService alone proves nothing."""
         self._say(phase=PROVING)
         runtime = connection.client(
             "sagemaker-runtime", region=self.account.region, read_seconds=endpoints.INVOKE_SECONDS
         )
         milliseconds = self._smoke(runtime)
         if self.facts.get("scaled"):
-            hosting.scale(
-                self.spec, connection.client("application-autoscaling", region=self.account.region)
-            )
+            self._scale()
         now = time.time()
         url = f"{runtime.meta.endpoint_url}/endpoints/{self.name}/invocations"
         started = round(now - self.worker.job.created, 1)
@@ -218,13 +221,23 @@ class EndpointWatcher:
             seen=now,
         )
         logger.info(
-            "In service after %s s; the smoke image took %.0f ms there and back.",
+            "Live after %s s; smoke test: %.0f ms round trip.",
             started,
             milliseconds,
         )
 
+    def _scale(self) -> None:
+        """Let it grow with its load; an endpoint that can't still answers, and says why."""
+        try:
+            hosting.scale(
+                self.spec, connection.client("application-autoscaling", region=self.account.region)
+            )
+        except BackendError as error:
+            logger.warning("It keeps its %s instances: %s", self.facts["instance"], error)
+            self.facts |= {"scaled": False, "not_scaled": str(error)}
+
     def _smoke(self, runtime: Any) -> float:
-        """Milliseconds of the second, warm answer."""
+        """Return the milliseconds of the second, warm answer."""
         until, milliseconds = time.monotonic() + SMOKE_SECONDS, 0.0
         for _ in range(2):
             while True:
@@ -236,42 +249,42 @@ class EndpointWatcher:
                     starting = aws_errors.code_of(error) in aws_errors.NOT_READY
                     if not starting or time.monotonic() > until:
                         raise BackendError(
-                            f"It is up, but its smoke image failed: {error}"
+                            f"The endpoint is live, but its smoke test failed: {error}"
                         ) from error
                 self._pause(settings.poll_seconds())
             if b'"predictions"' not in answer:
                 raise BackendError(
-                    "Its smoke image came back without a prediction: "
+                    "The smoke test returned no prediction: "
                     f"{answer[:200].decode('utf-8', 'replace')}"
                 )
             milliseconds = 1000 * (time.perf_counter() - start)
         return milliseconds
 
     def _keep(self) -> None:
-        """Until its deadline, or until it is gone."""
+        """Wait until the deadline, or until the endpoint is deleted on AWS."""
         counted = 0.0
         while True:
             found = self.watch.retry_until_answered(
                 lambda: hosting.describe(self.client, self.name)
             )
             if found is None:
-                self._say(gone="It was deleted on AWS, not from here.")
+                self._say(gone="It was deleted on AWS, not in Fieldmark.")
                 self._remove()
                 return
             state = hosting.state_of(found["EndpointStatus"])
             if state is EndpointState.FAILED:
                 raise self._failure(found)
-            if time.monotonic() - counted > COUNTING * settings.poll_seconds():
+            if time.monotonic() - counted > FIGURE_PAUSES * settings.poll_seconds():
                 counted = time.monotonic()
                 self._count(found)
             self._say(seen=time.time())
-            self._pause(CALM * settings.poll_seconds())
+            self._pause(STATE_PAUSES * settings.poll_seconds())
             if hosting.is_past(self.deadline):
                 self._remove()
                 return
 
     def _count(self, found: Mapping[str, Any]) -> None:
-        """Figures, log and kept photos: nice to have, so that a refusal is only noted."""
+        """Read figures, log and stored requests; an error is only logged."""
         try:
             variants = [variant["VariantName"] for variant in found.get("ProductionVariants", [])]
             self.facts["figures"] = endpoint_figures.read(
@@ -281,24 +294,25 @@ class EndpointWatcher:
             if self.spec.capture_share:
                 capturing.fetch(Store(self.account), self.worker.folder, self.spec)
         except BackendError as error:
-            logger.warning("not counted: %s", error)
+            logger.warning("The figures can't be read. %s", error)
 
     def _read_log(self) -> None:
         try:
             self.tail.read()
         except BackendError as error:
-            logger.warning("the log can't be read: %s", error)
+            logger.warning("The log can't be read. %s", error)
 
     def _failure(self, found: Mapping[str, Any]) -> Failed:
         self._read_log()
         given = str(
             found.get("FailureReason")
-            or f"SageMaker says that it is {found['EndpointStatus']}, and nothing more."
+            or f"SageMaker reports {found['EndpointStatus']} without a reason."
         )
         return failures.explained(given)
 
     def _remove(self) -> None:
-        """Endpoint, configuration, model; tried until AWS has done it, for it costs until then."""
+        """Delete endpoint, configuration and model; retried until AWS confirms, because it costs
+        money."""
         if self.spec.attached:
             return
         if self.facts.get("scaled"):
@@ -329,8 +343,7 @@ class EndpointWatcher:
 
 
 class NullJob:
-    """What Watch follows is a job that ends by itself; of an endpoint it is only asked to be
-    patient."""
+    """Stands in for the job that Watch follows: an endpoint only uses its retries."""
 
     def describe(self) -> Json | None:
         return None

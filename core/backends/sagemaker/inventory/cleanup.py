@@ -1,7 +1,6 @@
-"""What of ours in the account is not needed any more: found, shown, and only then removed, one
-thing after the other.
+"""Finds Fieldmark's unused resources in the account, and deletes the chosen ones.
 
-Nothing that Fieldmark did not make is ever touched.
+Resources that Fieldmark did not create are never touched.
 """
 
 from __future__ import annotations
@@ -23,24 +22,22 @@ from core.jobs import store as jobs
 from core.jobs.run_folder import ID_PATTERN, RunFolder
 from core.jobs.specs import EndpointSpec
 
-# What a watcher is just making has no endpoint yet, and is not litter.
+# A young model may belong to an endpoint that its watcher is just creating.
 YOUNG_SECONDS = 3600.0
 MOST = 500
 PARTS = ("jobs", "transform", "captured")
-# What a person calls the parts of the bucket that jobs share.
+# Words for the shared parts of the bucket.
 SHARED = {"code": "scripts", "weights": "weights", "models": "archives", "images": "photos"}
 VERSION = "dataset version"
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One thing that could go.
+    """A resource that could be deleted.
 
-    `kind`: endpoint, model, configuration, objects, or one of what is shared; `usd_per_hour` is
-    what that saves.
-
-    `sure`: it is of no use to anybody; otherwise it may belong to a colleague's Fieldmark in the
-    same account. `stored`: it lies in the bucket; `shared`: for any job that needs it, see
+    `kind`: endpoint, model, configuration, objects, or a kind of shared objects; `usd_per_hour` is
+    the saving. `sure`: nobody uses it; otherwise it may belong to a colleague's Fieldmark in the
+    same account. `stored`: it is in the bucket; `shared`: any job may use it, see
     unused_objects.py.
     """
 
@@ -56,22 +53,23 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Done:
-    """What became of one of them; `problem` is '' where it is gone."""
+    """The result for one candidate; `problem` is '' if it was deleted."""
 
     candidate: Candidate
     problem: str = ""
 
 
 def plan(account: Account, found: Running) -> list[Candidate]:
-    """The dry run: what would be removed, and why. Raises BackendError where AWS can't be asked."""
+    """Return the unused resources and why they are unused. Raises BackendError if AWS does not
+    respond."""
     client = connection.client("sagemaker", region=account.region)
     return [*_endpoints(found), *_leftovers(client, found), *_objects(Store(account))]
 
 
 def shared(account: Account, found: Running) -> list[Candidate]:
-    """What of the parts that jobs share could go as well, never surely.
+    """Return unused objects that jobs share; none of them is sure.
 
-    BackendError where AWS can't be asked, or it is not known for sure what is in use.
+    Raises BackendError if AWS does not respond, or if it is uncertain what is in use.
     """
     seen = unused_objects.look(
         Store(account), connection.client("sagemaker", region=account.region), found
@@ -90,7 +88,7 @@ def shared(account: Account, found: Running) -> list[Candidate]:
 
 
 def carry_out(account: Account, chosen: Sequence[Candidate]) -> Iterator[Done]:
-    """Remove them; what AWS refuses is said, and the others still go."""
+    """Delete the candidates one by one; a failure does not stop the others."""
     client = connection.client("sagemaker", region=account.region)
     for candidate in chosen:
         try:
@@ -104,10 +102,10 @@ def _endpoints(found: Running) -> Iterator[Candidate]:
         if resource.kind != EndpointSpec.kind or not ID_PATTERN.match(resource.name):
             continue
         reasons = (
-            ("its deadline has passed", resource.is_overdue),
-            ("it has failed", resource.state == "Failed"),
-            ("it had no request for an hour", resource.is_idle),
-            ("nothing on this machine knows it", not _is_here(resource.name)),
+            ("past its auto-stop time", resource.is_overdue),
+            ("failed", resource.state == "Failed"),
+            ("no request for an hour", resource.is_idle),
+            ("not known on this machine", not _is_here(resource.name)),
         )
         why = [words for words, holds in reasons if holds]
         if why:
@@ -118,8 +116,8 @@ def _endpoints(found: Running) -> Iterator[Candidate]:
 
 
 def _leftovers(client: Any, found: Running) -> Iterator[Candidate]:
-    """Models and configurations of ours that no endpoint or running job uses; they cost nothing,
-    but are in the way."""
+    """Yield our models and configurations that no endpoint or running job uses; they are free, but
+    clutter the account."""
     used = {resource.name for resource in found.resources}
     for kind, operation, key, name in (
         ("configuration", "list_endpoint_configs", "EndpointConfigs", "EndpointConfigName"),
@@ -132,7 +130,7 @@ def _leftovers(client: Any, found: Running) -> Iterator[Candidate]:
             for entry in (entry for page in pages for entry in page.get(key, [])):
                 if ID_PATTERN.fullmatch(entry[name]) and entry[name] not in used and _is_old(entry):
                     yield Candidate(
-                        kind, entry[name], "no endpoint or running job uses it", sure=True
+                        kind, entry[name], "not used by any endpoint or running job", sure=True
                     )
 
 
@@ -141,7 +139,7 @@ def _is_old(entry: Mapping[str, Any]) -> bool:
 
 
 def _objects(store: Store) -> Iterator[Candidate]:
-    """What jobs and endpoints kept in the bucket that are not on this machine any more."""
+    """Yield the objects of jobs and endpoints that are no longer on this machine."""
     for part in PARTS:
         sizes: dict[str, int] = {}
         for found in store.objects(f"{part}/"):
@@ -149,16 +147,16 @@ def _objects(store: Store) -> Iterator[Candidate]:
             sizes[name] = sizes.get(name, 0) + found.size_bytes
         for name, size in sizes.items():
             if ID_PATTERN.fullmatch(name) and not _is_here(name):
-                why = f"{part} in the bucket, and the job is not on this machine any more"
+                why = f"in {part}/, but the job is no longer on this machine"
                 yield Candidate("objects", name, why, size_bytes=size, stored=True)
 
 
 def _remove(client: Any, account: Account, candidate: Candidate) -> str:
-    """'' once it is gone, else why not."""
+    """Delete one candidate; return '' or the problem."""
     if candidate.shared:
         return _remove_shared(client, Store(account), candidate)
     if not ID_PATTERN.match(candidate.name):
-        return "It does not bear a name of Fieldmark's, so it is left alone."
+        return "Its name is not one of Fieldmark's, so it is not deleted."
     if candidate.kind == "endpoint":
         _tell_watcher(candidate.name)
         hosting.unscale(
@@ -167,7 +165,7 @@ def _remove(client: Any, account: Account, candidate: Candidate) -> str:
         return (
             ""
             if hosting.remove(client, candidate.name)
-            else "It is still being made, and can be deleted once it is. Try again then."
+            else "It is still starting and can't be deleted yet. Try again in a few minutes."
         )
     if candidate.kind == "configuration":
         with connection.translate_errors(f"deleting the configuration {candidate.name}"):
@@ -183,7 +181,7 @@ def _remove(client: Any, account: Account, candidate: Candidate) -> str:
 
 
 def _remove_shared(client: Any, store: Store, candidate: Candidate) -> str:
-    """What is in use is asked for again, for a person may have looked at the plan for an hour."""
+    """Delete shared objects, after checking again what is in use: the search may be an hour old."""
     store.delete(
         unused_objects.look(store, client, inventory.look(store.account)).keys(candidate.name)
     )
@@ -198,7 +196,7 @@ def _is_here(name: str) -> bool:
 
 
 def _tell_watcher(name: str) -> None:
-    """Its watcher here ends the endpoint as well, and then itself."""
+    """Ask the endpoint's watcher on this machine to delete it as well, and to end."""
     try:
         jobs.read(name).folder.stop_request.touch()
     except NotFound:

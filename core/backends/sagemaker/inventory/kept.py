@@ -1,7 +1,6 @@
-"""What runs in the account's region and costs money, of ours and of others, as AWS said when it was
-asked last.
+"""The running resources in the account's region, Fieldmark's and others, as AWS last reported.
 
-Asking takes seconds, so look.py does it beside the pages, and what it found is kept in a file:
+Asking AWS takes seconds, so look.py does it in the background and stores the answer in a file;
 every page shows that, with its age.
 """
 
@@ -20,20 +19,18 @@ from core.errors import NotFound
 from core.io import files
 
 FILE = "aws-running.json"
-# An endpoint is idle that has had no request for so long.
+# An endpoint without a request for this long is idle.
 IDLE_SECONDS = 3600.0
 KINDS = ("endpoint", "training", "tuning", "transform", "notebook")
 
 
 @dataclass(frozen=True)
 class Resource:
-    """One thing that runs.
+    """A running resource.
 
-    `created` in seconds since 1970; `usd_per_hour` None where no price is known; `ours`: Fieldmark
-    made it.
-
-    `deadline` is when it should end by itself, `requests` how many an endpoint had within
-    IDLE_SECONDS (None: not known).
+    `created` in seconds since 1970; `usd_per_hour` None if no price is known; `ours`: Fieldmark
+    created it. `deadline` is its auto-stop time, `requests` the number within IDLE_SECONDS (None:
+    unknown).
     """
 
     kind: str
@@ -51,7 +48,7 @@ class Resource:
 
     @property
     def usd(self) -> float | None:
-        """What it has cost so far, about."""
+        """The approximate cost so far."""
         if self.usd_per_hour is None:
             return None
         return self.usd_per_hour * max(0.0, time.time() - self.created) / 3600
@@ -71,9 +68,9 @@ class Resource:
 
 @dataclass(frozen=True)
 class Running:
-    """What AWS said at `seen`.
+    """AWS's answer at `seen`.
 
-    `problems`: what could not be asked, and why; `reached`: whether there was any answer.
+    `problems`: why parts are missing; `reached`: whether there was any answer.
     """
 
     region: str
@@ -93,15 +90,12 @@ class Running:
 
     @property
     def usd_per_hour(self) -> float:
-        """Of ours, as far as prices are known."""
+        """The cost of our resources, as far as prices are known."""
         return sum(resource.usd_per_hour or 0.0 for resource in self.ours)
 
 
 def kept() -> Running | None:
-    """What was found last in the account that is set up now; None where nothing was.
-
-    Reads one small file.
-    """
+    """Return the last answer for the current account, or None; reads one small file."""
     try:
         body = files.read_json(file())
         found = Running(
@@ -133,5 +127,5 @@ def key_of(account: Account) -> str:
 
 
 def file() -> Path:
-    """Where it is kept, on this machine."""
+    """Return the file of the last answer."""
     return settings.home() / FILE

@@ -1,5 +1,5 @@
-"""Asks AWS what runs in a region: endpoints, jobs and notebooks, with their machines, tags,
-deadlines and requests."""
+"""Lists what runs in a region: endpoints, jobs and notebooks, with instances, tags, deadlines and
+requests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from core.jobs.run_folder import ID_PATTERN
 AT_ONCE = 8
 MOST = 200
 _looking = threading.Lock()
-# When AWS was asked last for what each file keeps, whether it answered or not.
+# When AWS was last asked, by file, whether it answered or not.
 _tried: dict[Path, float] = {}
 
 
@@ -36,15 +36,13 @@ class _Found:
 
 
 def look(account: Account) -> Running:
-    """Ask AWS, each kind beside the others.
+    """List all kinds of resources in parallel.
 
-    What may not be asked is among the problems; nothing is raised.
+    Raises nothing: what can't be listed is among the problems.
     """
     found = _Found()
     if not account.region:
-        return Running(
-            "", time.time(), (), ("No region is chosen.",), key_of(account), reached=False
-        )
+        return Running("", time.time(), (), ("No region is set.",), key_of(account), reached=False)
     try:
         client = connection.client("sagemaker", region=account.region)
         watch = connection.client("cloudwatch", region=account.region)
@@ -73,7 +71,7 @@ def look(account: Account) -> Running:
             try:
                 found.resources += future.result()
             except BackendError as error:
-                found.problems.append(f"The {name} can't be listed: {error}")
+                found.problems.append(f"The {name} can't be listed. {error}")
     ordered = sorted(found.resources, key=lambda resource: resource.created, reverse=True)
     reached = len(found.problems) < len(listers)
     return Running(
@@ -82,7 +80,8 @@ def look(account: Account) -> Running:
 
 
 def look_beside(older_than: float) -> None:
-    """Ask AWS in a thread where what is kept is older than so many seconds; return at once."""
+    """Refresh the stored answer in a thread if it is older than this many seconds; return at
+    once."""
     try:
         account = accounts.load()
     except NotFound:
@@ -115,8 +114,7 @@ def _asked_last(before: Running | None, target: Path) -> float:
 
 
 def _worth_keeping(before: Running | None, now: Running) -> Running:
-    """What was seen last is worth more than nothing: where AWS can't be reached it stays, with its
-    time."""
+    """Return the new answer, or the previous one with its time if AWS was not reached."""
     if before is None or now.reached:
         return now
     return replace(before, reached=False, problems=now.problems)
@@ -163,7 +161,7 @@ def _entries(
 
 def _endpoint(client: Any, watch: Any, account: Account, entry: Mapping[str, Any]) -> Resource:
     name, arn = str(entry["EndpointName"]), str(entry["EndpointArn"])
-    with connection.translate_errors(f"looking at the endpoint {name}"):
+    with connection.translate_errors(f"describing the endpoint {name}"):
         described = client.describe_endpoint(EndpointName=name)
         config = client.describe_endpoint_config(EndpointConfigName=described["EndpointConfigName"])
     variants, labels = config["ProductionVariants"], _tags(client, arn)
@@ -192,8 +190,8 @@ def _endpoint(client: Any, watch: Any, account: Account, entry: Mapping[str, Any
 
 
 def _usd_per_hour(state: str, prices_known: list[float | None]) -> float | None:
-    """Of an endpoint with these variants; None where one of their prices is not known."""
-    if state == "Failed":  # it has no machines any more
+    """Return the cost of an endpoint with these variants; None if a price is unknown."""
+    if state == "Failed":  # It has no instances any more.
         return 0.0
     if None in prices_known:
         return None
@@ -201,7 +199,7 @@ def _usd_per_hour(state: str, prices_known: list[float | None]) -> float | None:
 
 
 def _seconds(tag: str) -> float | None:
-    """A time as a tag has it; None where it has none."""
+    """Return the time in a tag, or None."""
     if not tag.isdigit():
         return None
     return float(tag)
@@ -210,7 +208,7 @@ def _seconds(tag: str) -> float | None:
 def _machines(
     variant: Mapping[str, Any], count_now: int | None, region: str
 ) -> tuple[str, float | None]:
-    """What a variant runs on, and what that costs an hour."""
+    """Return the instances of a variant, and their cost per hour."""
     if serverless := variant.get("ServerlessConfig"):
         return f"serverless, {serverless['MemorySizeInMB']} MB", 0.0
     count = int(count_now or variant.get("InitialInstanceCount", 1))
@@ -220,7 +218,7 @@ def _machines(
 
 
 def _asked(watch: Any, name: str, variants: list[str], created: float) -> float | None:
-    """Requests of the last while; None where CloudWatch does not say."""
+    """Return the requests within IDLE_SECONDS; None if CloudWatch does not respond."""
     since = max(created, time.time() - IDLE_SECONDS)
     try:
         return sum(
@@ -232,7 +230,7 @@ def _asked(watch: Any, name: str, variants: list[str], created: float) -> float 
 
 def _training(client: Any, account: Account, entry: Mapping[str, Any]) -> Resource:
     name = str(entry["TrainingJobName"])
-    with connection.translate_errors(f"looking at the training job {name}"):
+    with connection.translate_errors(f"describing the training job {name}"):
         described = client.describe_training_job(TrainingJobName=name)
     machines = described.get("ResourceConfig", {})
     state = str(described.get("SecondaryStatus") or entry["TrainingJobStatus"])
@@ -249,7 +247,7 @@ def _tuning(client: Any, account: Account, entry: Mapping[str, Any]) -> Resource
     labels = _tags(client, arn)
     running = entry.get("TrainingJobStatusCounters", {}).get("InProgress", 0)
     created, state = entry["CreationTime"].timestamp(), str(entry["HyperParameterTuningJobStatus"])
-    # Its trials are training jobs, which cost; the tuning job itself does not.
+    # Its trials are training jobs, which cost money; the tuning job itself is free.
     return Resource(
         "tuning",
         name,
@@ -265,7 +263,7 @@ def _tuning(client: Any, account: Account, entry: Mapping[str, Any]) -> Resource
 
 def _transform(client: Any, account: Account, entry: Mapping[str, Any]) -> Resource:
     name = str(entry["TransformJobName"])
-    with connection.translate_errors(f"looking at the transform job {name}"):
+    with connection.translate_errors(f"describing the transform job {name}"):
         described = client.describe_transform_job(TransformJobName=name)
     machines = described.get("TransformResources", {})
     return _job(
@@ -324,7 +322,7 @@ def _notebook(account: Account, entry: Mapping[str, Any]) -> Resource:
 
 
 def _tags(client: Any, arn: str) -> dict[str, str]:
-    """The tags of a resource; none where they may not be read."""
+    """Return the tags of a resource; none without the permission to read them."""
     try:
         with connection.translate_errors("reading tags"):
             return {tag["Key"]: tag["Value"] for tag in client.list_tags(ResourceArn=arn)["Tags"]}

@@ -1,9 +1,9 @@
-"""What jobs share in the bucket and none needs any more: scripts, weights, serving archives,
-dataset versions and photos.
+"""Unused shared objects in the bucket: scripts, weights, serving archives, dataset versions and
+photos.
 
-All of it is sent again where a later job misses it, but sending takes time, and a colleague's
-Fieldmark may use the same bucket: so it is only ever offered. What is in use is looked up anew when
-it goes, so that what was taken up meanwhile stays.
+A later job uploads what it misses again, but that takes time, and a colleague's Fieldmark may use
+the same bucket: so these objects are never selected by default. Before the deletion it is checked
+again what is in use.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from core.jobs import store as jobs
 from core.jobs.run_folder import ID_PATTERN
 
 DAY = 86_400.0
-# What a job is just being given is not in use yet, but new.
+# Objects of a job that is being prepared are new, but not in use yet.
 YOUNG_SECONDS = DAY
-# Each new state of the scripts and each choice of backbones leaves one; the last ones are likely to
-# be wanted again.
+# Each version of the scripts and each set of backbones leaves one; recent ones are likely to be
+# needed again.
 OLD_SECONDS = 30 * DAY
 MOST_MODELS = 500
 AT_ONCE = 8
@@ -52,7 +52,7 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class UnusedObjects:
-    """Things of one kind that could go together. `name` is what `keys` finds them by again."""
+    """Unused objects of one kind; `Look.keys` finds them again by `name`."""
 
     name: str
     why: str
@@ -61,8 +61,8 @@ class UnusedObjects:
 
 @dataclass(frozen=True)
 class Part:
-    """Objects that are looked after alike: those that `pattern` names, `age` seconds after they
-    were written."""
+    """A part of the bucket: its objects match `pattern`, and may be deleted `age` seconds after
+    they were written."""
 
     pattern: re.Pattern[str]
     age: float
@@ -73,29 +73,29 @@ PARTS: Mapping[str, Part] = {
     "code": Part(
         re.compile(r"code/[0-9a-f]{64}\.tar\.gz"),
         OLD_SECONDS,
-        "scripts older than a month that no running job uses",
+        "scripts older than a month, not used by a running job",
     ),
     "weights": Part(
         re.compile(r"weights/[0-9a-f]{16}/[^/]+"),
         OLD_SECONDS,
-        "weights older than a month that no running job uses",
+        "weights older than a month, not used by a running job",
     ),
     "models": Part(
         re.compile(r"models/[0-9a-f]{64}\.tar\.gz"),
         YOUNG_SECONDS,
-        "serving archives that no endpoint or batch uses",
+        "serving archives, not used by an endpoint or batch",
     ),
     "images": Part(
-        _PHOTO, YOUNG_SECONDS, "photos that no dataset version or batch in the bucket names"
+        _PHOTO, YOUNG_SECONDS, "photos, not in any dataset version or batch in the bucket"
     ),
 }
 
 
 @dataclass
 class Look:
-    """One look at what is shared.
+    """One search of the shared objects.
 
-    `used`: keys, and prefixes that end with a slash, of what runs or is deployed.
+    `used`: keys, and prefixes that end with a slash, that jobs and endpoints use.
     """
 
     store: Store
@@ -103,7 +103,7 @@ class Look:
     _named: npt.NDArray[np.uint64] | None = field(default=None, repr=False)
 
     def find(self) -> Iterator[UnusedObjects]:
-        """What could go. Raises BackendError where AWS can't be asked."""
+        """Yield the unused objects. Raises BackendError if AWS does not respond."""
         yield from self._versions()
         for name, part in PARTS.items():
             count = size = 0
@@ -113,8 +113,8 @@ class Look:
                 yield UnusedObjects(name, f"{part.why}: {count:,}", size)
 
     def keys(self, name: str) -> Iterator[str]:
-        """The objects that a name of `find` stands for now; none where it is no such name, or all
-        are in use."""
+        """Yield the unused objects for a name from `find`; none if the name is unknown or all are
+        in use."""
         if name in PARTS:
             return (found.key for found in self.unused(name))
         dataset, _, version = name.partition("/")
@@ -131,8 +131,7 @@ class Look:
         )
 
     def unused(self, name: str) -> Iterator[Stored]:
-        """The objects of one of PARTS that are old enough and that nothing uses, one after the
-        other."""
+        """Yield the objects of one of PARTS that are old enough and unused."""
         part = PARTS[name]
         folders = tuple(key for key in self.used if key.endswith("/"))
         for found in self.store.objects(f"{name}/"):
@@ -148,8 +147,7 @@ class Look:
                 yield found
 
     def _versions(self) -> Iterator[UnusedObjects]:
-        """Dataset versions with the features that were made of them, which this machine does not
-        have any more."""
+        """Yield dataset versions, with their features, that are no longer on this machine."""
         sizes: Counter[tuple[str, str]] = Counter()
         newest: dict[tuple[str, str], float] = {}
         for found in (
@@ -167,7 +165,7 @@ class Look:
             ):
                 yield UnusedObjects(
                     "/".join(version),
-                    "list and features of a dataset version that is not on this machine",
+                    "list and features of a dataset version that is no longer on this machine",
                     size,
                 )
 
@@ -186,19 +184,19 @@ class Look:
 
 
 def look(store: Store, client: Any, found: Running) -> Look:
-    """What is in use now.
+    """Read what is in use now.
 
-    BackendError where AWS can't be asked, or where the answer would not be sure.
+    Raises BackendError if AWS does not respond, or if the answer would be uncertain.
     """
     if found.problems:
         raise BackendError(
-            "What jobs share in the bucket is not offered, for it is not known what "
-            f"runs. {found.problems[0]}"
+            "Shared objects are not listed, because it is unknown what is running. "
+            f"{found.problems[0]}"
         )
     if name := next(_preparing(store, {resource.name for resource in found.resources}), ""):
         raise BackendError(
-            f"What jobs share in the bucket is not offered while {name} is being "
-            "prepared. Look again in a minute."
+            f"Shared objects are not listed while {name} is being prepared. Search again in a "
+            "minute."
         )
     asked = [
         (resource.kind, resource.name) for resource in found.resources if resource.kind in _DESCRIBE
@@ -213,8 +211,8 @@ def look(store: Store, client: Any, found: Running) -> Look:
 
 
 def _preparing(store: Store, there: Collection[str]) -> Iterator[str]:
-    """The names of jobs of this machine that may count on what they found in the bucket, without
-    SageMaker knowing of them yet."""
+    """Yield the names of jobs on this machine that rely on objects in the bucket, but are not on
+    SageMaker yet."""
     for job in jobs.readable():
         begun = (
             job.backend == "sagemaker"
@@ -231,9 +229,9 @@ def _preparing(store: Store, there: Collection[str]) -> Iterator[str]:
 
 
 def _models(client: Any) -> list[str]:
-    """The names of our models in SageMaker.
+    """Return the names of our models on SageMaker.
 
-    BackendError where there are more than can be looked at.
+    Raises BackendError if there are too many to check.
     """
     with connection.translate_errors("listing each model"):
         pages = client.get_paginator("list_models").paginate(
@@ -242,9 +240,8 @@ def _models(client: Any) -> list[str]:
         found = [str(entry["ModelName"]) for page in pages for entry in page["Models"]]
     if len(found) == MOST_MODELS:
         raise BackendError(
-            f"What jobs share in the bucket is not offered while there are {MOST_MODELS} "
-            "models or more, for each is asked what it uses. "
-            "Remove those that nothing uses first."
+            f"Shared objects are not listed, because {MOST_MODELS} models or more are too many to "
+            "check. Delete unused models first."
         )
     return [name for name in found if ID_PATTERN.fullmatch(name)]
 
@@ -260,9 +257,9 @@ _DESCRIBE: Mapping[str, Callable[[Any, str], Any]] = {
 
 
 def _described(client: Any, kind: str, name: str) -> Any:
-    """What AWS says of it; nothing where it has gone meanwhile, and so uses nothing."""
+    """Return its description; '' if it was deleted meanwhile and so uses nothing."""
     try:
-        with connection.translate_errors(f"looking at the {kind} {name}"):
+        with connection.translate_errors(f"describing the {kind} {name}"):
             return _DESCRIBE[kind](client, name)
     except BackendError as error:
         if aws_errors.is_missing(error):
@@ -271,7 +268,7 @@ def _described(client: Any, kind: str, name: str) -> Any:
 
 
 def _texts(answer: Any) -> Iterator[str]:
-    """Every text in an answer of AWS's."""
+    """Yield every text in AWS's answer."""
     if isinstance(answer, str):
         yield answer
     elif isinstance(answer, Mapping | list):
@@ -287,8 +284,8 @@ def _is_here(dataset: str, version: str) -> bool:
 
 
 def _named(store: Store) -> npt.NDArray[np.uint64]:
-    """The beginnings of the photos' names in every manifest in the bucket, sorted: 8 MB for a
-    million photos."""
+    """Return the first 64 bits of the photos' names in all manifests of the bucket, sorted: 8 MB
+    for a million photos."""
     found = array("Q")
     with files.scratch("manifests") as folder:
         path = folder / "manifest"

@@ -1,5 +1,5 @@
-"""A transform job as programs that repeat it without Fieldmark: boto3 as it was asked, and the same
-with the SageMaker SDK v3."""
+"""A transform job as programs that repeat it without Fieldmark: with boto3, and with the SageMaker
+SDK v3."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ import boto3
 
 model = {model}
 request = {request}
-# SageMaker takes a name once only, so this is another job; its model is deleted when it has ended.
+# Job names are unique on SageMaker, so this is another job; its model is deleted at the end.
 name = time.strftime("fieldmark-again-%Y%m%d-%H%M%S")
 sagemaker = boto3.client("sagemaker", region_name={region!r})
 sagemaker.create_model(ModelName=name, **model)
@@ -36,7 +36,7 @@ try:
         time.sleep(10)
 finally:
     sagemaker.delete_model(ModelName=name)
-print("The answers are below", request["TransformOutput"]["S3OutputPath"])
+print("The answers are in", request["TransformOutput"]["S3OutputPath"])
 '''
 SDK = '''"""Repeats a batch with the SageMaker Python SDK v3: pip install sagemaker-core, \
 then run this with your AWS credentials."""
@@ -88,12 +88,13 @@ accept="application/json", assemble_with="None"),
     print(job.transform_job_status)
 finally:
     sagemaker.delete_model(ModelName=name)
-print("The answers are below", {output!r})
+print("The answers are in", {output!r})
 '''
 
 
 def of_job(job: Job) -> list[Program]:
-    """Empty until the photos are in the bucket, for the programs name their list there."""
+    """Return the programs; empty until the photos are uploaded, because the programs name their
+    list."""
     try:
         model, request = (files.read_json(job.folder.input / name) for name in (MODEL, REQUEST))
     except (OSError, ValueError):
@@ -102,13 +103,13 @@ def of_job(job: Job) -> list[Program]:
     return [
         Program(
             "boto3",
-            "What was asked of SageMaker, as another job:",
+            "The same request as another job, with boto3:",
             "python",
             _boto3(model, request, region),
         ),
         Program(
             "SageMaker SDK v3",
-            "The same with AWS's own Python SDK, version 3:",
+            "The same with the SageMaker SDK, version 3:",
             "python",
             _sdk(model, request, region),
         ),
@@ -147,7 +148,7 @@ def _nameless(request: Mapping[str, Any]) -> Json:
 
 
 def _again(request: Mapping[str, Any]) -> Json:
-    """The request without its names, and with a place of its own for the answers."""
+    """Return the request without its names and with a separate location for the answers."""
     output = request["TransformOutput"]
     return {
         **_nameless(request),

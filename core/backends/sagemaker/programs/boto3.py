@@ -1,5 +1,4 @@
-"""A job as programs that repeat it without Fieldmark: boto3 as it was asked, and the same with the
-SageMaker SDK v3."""
+"""A job as programs that repeat it without Fieldmark: with boto3, and with the SageMaker SDK v3."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ import time
 import boto3
 
 request = {request}
-# SageMaker takes a name once only, so this is another job.
+# Job names are unique on SageMaker, so this is another job.
 name = time.strftime("fieldmark-again-%Y%m%d-%H%M%S")
 sagemaker = boto3.client("sagemaker", region_name={region!r})
 sagemaker.create_{verb}({key}=name, **request)
@@ -37,7 +36,8 @@ while True:
 
 
 def of_job(job: Job) -> list[Program]:
-    """Empty until the job's inputs are in the bucket, for the programs name them."""
+    """Return the programs; empty until the job's inputs are uploaded, because the programs name
+    them."""
     try:
         request = files.read_json(request_path(job.folder))
     except (OSError, ValueError):
@@ -50,13 +50,13 @@ def of_job(job: Job) -> list[Program]:
     return [
         Program(
             "boto3",
-            "What was asked of SageMaker, as another job:",
+            "The same request as another job, with boto3:",
             "python",
             _boto3(job, again, tuning=TUNING in request),
         ),
         Program(
             "SageMaker SDK v3",
-            "The same with AWS's own Python SDK, version 3:",
+            "The same with the SageMaker SDK, version 3:",
             "python",
             sdk_of(again, account),
         ),
@@ -64,8 +64,8 @@ def of_job(job: Job) -> list[Program]:
 
 
 def _again(request: Json) -> Json:
-    """The request without its name, and with checkpoints of its own: with those of this job it
-    would find itself finished."""
+    """Return the request without its name and with separate checkpoints: with this job's own the
+    new job would be finished at once."""
     kept = copy.deepcopy(
         {name: value for name, value in request.items() if name not in (TUNING, TRAINING)}
     )
@@ -89,7 +89,7 @@ def _boto3(job: Job, request: Json, *, tuning: bool) -> str:
 
 
 def written(value: Any, indent: int = 0) -> str:
-    """A value as Python, short things on one line."""
+    """Return a value as Python code, short values on one line."""
     line = repr(value)
     if not isinstance(value, dict | list) or len(line) + indent <= WIDTH:
         return line

@@ -1,5 +1,4 @@
-"""A job as a program of the SageMaker Python SDK v3, the same in every setting, from the request
-that was sent."""
+"""A job as a program for the SageMaker Python SDK v3, with the settings of the request."""
 
 from __future__ import annotations
 
@@ -56,15 +55,12 @@ _KINDS = {
 
 
 def training(request: Mapping[str, Any], account: Mapping[str, Any]) -> str:
-    """The program for a request of CreateTrainingJob."""
+    """Return the program for a request of CreateTrainingJob."""
     return _head(request, request["HyperParameters"], account) + TRAIN
 
 
 def tuning(request: Mapping[str, Any], account: Mapping[str, Any]) -> str:
-    """The program for a request of CreateHyperParameterTuningJob.
-
-    Jobs that it learns from are not named again.
-    """
+    """Return the program for a request of CreateHyperParameterTuningJob, without its warm start."""
     definition, config = request["TrainingJobDefinition"], request["HyperParameterTuningJobConfig"]
     objective, limits = config["HyperParameterTuningJobObjective"], config["ResourceLimits"]
     arguments = {
@@ -105,7 +101,7 @@ def _head(
 
 
 def _trainer(definition: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, str]:
-    """The arguments of ModelTrainer, as Python."""
+    """Return the arguments of ModelTrainer, as Python code."""
     output, limit = definition["OutputDataConfig"], definition["StoppingCondition"]
     own = {name: repr(value) for name, value in values.items() if not name.startswith("sagemaker_")}
     arguments = {
@@ -139,7 +135,7 @@ def _trainer(definition: Mapping[str, Any], values: Mapping[str, str]) -> dict[s
 
 
 def _source(definition: Mapping[str, Any], values: Mapping[str, str]) -> str:
-    """Where the scripts lie: the channel that brings them, or what the toolkit is told."""
+    """Return the location of the scripts: their channel, or the toolkit's setting."""
     for channel in definition["InputDataConfig"]:
         if channel["ChannelName"] == CODE_CHANNEL:
             return str(channel["DataSource"]["S3DataSource"]["S3Uri"])
@@ -197,13 +193,13 @@ def _ranges(given: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _call(name: str, **values: Any) -> str:
-    """`Name(a=1)`, without what is None."""
+    """Return `Name(a=1)`, without arguments that are None."""
     given = (f"{key}={value!r}" for key, value in values.items() if value is not None)
     return f"{name}({', '.join(given)})"
 
 
 def _dict(values: Mapping[str, str], indent: int = 4) -> str:
-    """A dictionary of names to Python, a line each."""
+    """Return a dictionary of names to Python code, one entry per line."""
     inside = " " * (indent + 4)
     return (
         "{\n"

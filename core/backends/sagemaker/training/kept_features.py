@@ -1,8 +1,8 @@
-"""Features that a job made, kept in the bucket for the next job on the same dataset version: a
-photo goes through a network once.
+"""Features in the bucket, cached for the next job on the same dataset version: every photo is
+computed once.
 
-A job's checkpoints hold the features that it made; they are copied inside S3, and the next job
-reads them as the channel `cached`.
+A job's checkpoints contain its features; they are copied inside S3, and the next job reads them as
+the channel `cached`.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from core.models.store import Model
 from core.training import script as scripts
 from core.tuning import space as spaces
 
-# sm_scripts/fieldmark_ml/training/features.py keeps them here, below the folder of checkpoints.
+# sm_scripts/fieldmark_ml/training/features.py writes them here, below the folder of checkpoints.
 FOLDER = "checkpoints/features/"
 SUFFIX = ".npz"
-# The tunable settings that say in which form a photo goes through a network.
+# The tunable settings that change a photo's features.
 SETTINGS = ("arch", "image_size", "views")
 
 
 @dataclass(frozen=True)
 class Form:
-    """One way through a network, as far as a job's settings say it.
+    """The settings that determine a photo's features.
 
-    Which arithmetic `precision` means, only the machine knows, so it is only comparable between
-    jobs on machines of one type.
+    The arithmetic behind `precision` depends on the machine, so only jobs on the same instance type
+    are comparable.
     """
 
     arch: str
@@ -46,15 +46,15 @@ class Form:
 
 
 def uri(store: Store, spec: TrainingSpec | TuningSpec) -> str:
-    """Where the version's features lie, or the empty string where there are none."""
+    """Return the URI of the version's features, or '' if there are none."""
     place = _place(spec)
     return store.uri(place) if next(store.keys(place), None) else ""
 
 
 def cover(store: Store, spec: TuningSpec) -> bool:
-    """Whether every photo of the version is kept in every form that a trial may ask for: a job with
-    these settings has gone through all of it on a machine of the same type. Where that is not
-    certain it is not so: waiting for one trial is better than making them twice."""
+    """Return whether the features of every possible trial are cached: a job with these settings has
+    completed on the same instance type. False if uncertain: waiting for one trial is cheaper than
+    computing them twice."""
     place = _place(spec)
     there = {key.removeprefix(place).split("/", 1)[0] for key in store.keys(place)}
     return bool(there) and wanted(spec) <= {
@@ -63,7 +63,7 @@ def cover(store: Store, spec: TuningSpec) -> bool:
 
 
 def wanted(spec: TuningSpec) -> set[Form]:
-    """Every form that a trial may ask for."""
+    """Return the feature settings of all possible trials."""
     space = {name: values for name, values in spaces.parse(spec.space).items() if name in SETTINGS}
     texts = [
         values.choices
@@ -86,8 +86,8 @@ def wanted(spec: TuningSpec) -> set[Form]:
 
 
 def made(model: Model, there: set[str]) -> set[Form]:
-    """The forms in which a model's job saw its photos, of those backbones whose features are among
-    the folders `there`."""
+    """Return the feature settings of a model's job, for backbones whose features are among the
+    folders `there`."""
     values = model.description.get("hyperparameters", {})
     return {
         Form(
@@ -104,7 +104,7 @@ def made(model: Model, there: set[str]) -> set[Form]:
 
 
 def _earlier(spec: TuningSpec) -> Iterator[Model]:
-    """The models of this dataset version that machines of the same type have made."""
+    """Yield the models of this dataset version from the same instance type."""
     wanted_machine = spec.resources.instance_type if spec.resources else ""
     for job in jobs.readable("training"):
         same = (job.spec.get("dataset_id"), job.spec.get("version_id")) == (
@@ -120,7 +120,7 @@ def _earlier(spec: TuningSpec) -> Iterator[Model]:
 
 
 def keep(store: Store, spec: TrainingSpec | TuningSpec, job_id: str) -> None:
-    """Copy what this job made to where the next one finds it."""
+    """Copy this job's features to the cache of the version."""
     made, place = storage.job_key(job_id, FOLDER), _place(spec)
     there = set(store.keys(place))
     for key in store.keys(made):

@@ -1,10 +1,11 @@
-"""Watches a training job on SageMaker: sends what it needs, creates it, follows it, and brings its
-model here."""
+"""Watches a training job on SageMaker: uploads its inputs, creates it, follows it, and downloads
+its model."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import re
 import shutil
 import tarfile
 import tempfile
@@ -38,12 +39,16 @@ if TYPE_CHECKING:
 
 REQUEST = "request.json"
 OUTPUTS = ("predictions.npz", "failure")
-# The log arrives some seconds after the job has ended.
+# The end of the log arrives some seconds after the job has ended.
 LOG_SECONDS = 10.0
+# CloudWatch may be late: so long is waited for the line with which the script ends, without which
+# the reason of a failure and the last metrics are lost.
+LATE_LOG_SECONDS = 60.0
+_LAST_LINE = re.compile(r"peak memory \d|this training has already completed|^FAILED", re.MULTILINE)
 
 
 def run(worker: Worker) -> None:
-    """Watch to the end; raise as a worker expects it: Stopped, BackendError."""
+    """Watch until the end. Raises Stopped or BackendError, as a worker expects."""
     spec = training_spec(worker.job)
     account = accounts.of_job(worker.job.spec)
     job = Training(worker.folder, spec, account)
@@ -61,17 +66,18 @@ def run(worker: Worker) -> None:
         worker.check_stop()
         watch.submit()
     described = watch.follow()
-    drain(job.tail)
+    drain(job.tail, job.folder, job.status(described))
     conclude(watch, job, described)
 
 
 def request_path(folder: RunFolder) -> Path:
-    """Written just before the job is created: where it is missing, the platform has no job."""
+    """Return the file of the request, written just before the job is created: without it
+    SageMaker has no job."""
     return folder.input / REQUEST
 
 
 class Training:
-    """A training job as SageMaker knows it, by the run folder's id."""
+    """A training job on SageMaker, named by the run folder's id."""
 
     def __init__(
         self, folder: RunFolder, spec: TrainingSpec, account: Account, name: str = ""
@@ -86,7 +92,7 @@ class Training:
 
     def describe(self) -> Json | None:
         return connection.unless_missing(
-            "asking for the training job",
+            "describing the training job",
             lambda: dict(self.client.describe_training_job(TrainingJobName=self.name)),
         )
 
@@ -109,7 +115,7 @@ class Training:
 
 
 def facts(described: Mapping[str, Any]) -> dict[str, object]:
-    """What a page shows of a training job: its phase in words, and what it costs."""
+    """Return the facts on a training job's page: phase, instances, times and interruptions."""
     secondary = str(described.get("SecondaryStatus", ""))
     transitions = described.get("SecondaryStatusTransitions") or [{}]
     machines = described.get("ResourceConfig", {})
@@ -128,8 +134,7 @@ def facts(described: Mapping[str, Any]) -> dict[str, object]:
 def prepare(
     watch: Watch, spec: TrainingSpec | TuningSpec, archs: Sequence[str], store: Store
 ) -> job_request.Inputs:
-    """Send what is not in the bucket yet: the scripts, the weights and the photos, with progress
-    and a way to stop."""
+    """Upload missing inputs: scripts, weights and photos. Reports progress and can be stopped."""
     watch.say(phase="Packing the training scripts")
     code = packaging.sourcedir(allow_pip=store.account.allow_pip)
     code_key = f"code/{hashlib.sha256(code).hexdigest()}.tar.gz"
@@ -140,7 +145,7 @@ def prepare(
     for name, path in weights:
         if not store.has(f"{weights_key}/{name}"):
             watch.say(
-                phase=f"Sending the pretrained weights, {files.human_bytes(path.stat().st_size)}"
+                phase=f"Uploading the pretrained weights, {files.human_bytes(path.stat().st_size)}"
             )
             store.put_file(f"{weights_key}/{name}", path)
     sent = upload.version(
@@ -163,7 +168,7 @@ def prepare(
 
 def _upload_facts(now: upload.Progress) -> dict[str, object]:
     return {
-        "phase": "Sending the photos",
+        "phase": "Uploading the photos",
         "done": now.done,
         "total": now.total,
         "there": now.there,
@@ -172,14 +177,11 @@ def _upload_facts(now: upload.Progress) -> dict[str, object]:
 
 
 def take_checkpoints(watch: Watch, store: Store, spec: TrainingSpec) -> None:
-    """Put the checkpoints of the job that this one goes on with where SageMaker gives them to it.
-
-    Either may have run anywhere.
-    """
+    """Upload the checkpoints of the job to resume from; it may have run on any backend."""
     source = jobs.read(spec.resumed_from)
     if not locks.is_released(source.folder.lock):
         raise BackendError("The job to resume from is still running.")
-    watch.say(phase="Taking over the checkpoints")
+    watch.say(phase="Copying the checkpoints")
     target, prefix = (
         storage.job_key(spec.id, "checkpoints"),
         storage.job_key(source.id, "checkpoints/"),
@@ -196,27 +198,31 @@ def take_checkpoints(watch: Watch, store: Store, spec: TrainingSpec) -> None:
         store.put_file(f"{target}/{path.name}", path)
 
 
-def drain(tail: LogTail) -> None:
-    """Read what the log still brings after the end, for some seconds at most."""
-    until = time.monotonic() + LOG_SECONDS
-    quiet = 0
-    while quiet < 2 and time.monotonic() < until:
+def drain(tail: LogTail, folder: RunFolder, status: str) -> None:
+    """Read the end of the log, for LOG_SECONDS at most, or for LATE_LOG_SECONDS if the script's
+    last line has not arrived."""
+    begun, quiet = time.monotonic(), 0
+    while True:
         try:
             quiet = 0 if tail.read() else quiet + 1
         except BackendError:
             quiet += 1
-        if not tail.found:
+        waited = time.monotonic() - begun
+        is_late = tail.found and status != "Stopped" and not _LAST_LINE.search(log_end(folder))
+        if is_late and waited < LATE_LOG_SECONDS:
             quiet = 0
+        elif waited > LOG_SECONDS or (tail.found and quiet >= 2):
+            return
         time.sleep(min(1.0, settings.poll_seconds()))
 
 
 def conclude(watch: Watch, job: Training, described: Mapping[str, Any]) -> None:
-    """Bring here what the job left; return for a finished model only."""
+    """Download the job's results; return only for a completed job."""
     status = job.status(described)
     store = Store(job.account)
     watch.retry_until_answered(lambda: kept_features.keep(store, job.spec, job.name))
     if status == "Completed":
-        watch.worker.progress(**{**watch.facts, "phase": "Bringing the model here"})
+        watch.worker.progress(**{**watch.facts, "phase": "Downloading the model"})
         watch.retry_until_answered(lambda: fetch(store, job.folder, described))
         watch.worker.progress(**{**watch.facts, "phase": "Done"})
         return
@@ -227,17 +233,16 @@ def conclude(watch: Watch, job: Training, described: Mapping[str, Any]) -> None:
 
 
 def fetch(store: Store, folder: RunFolder, described: Mapping[str, Any]) -> None:
-    """The model and its predictions, in the layout that a local job leaves.
+    """Download the model and its predictions, in the layout of a local job.
 
-    BackendError where the job left none.
+    Raises BackendError if the job has no model.
     """
     uri = str(described.get("ModelArtifacts", {}).get("S3ModelArtifacts", ""))
     with tempfile.TemporaryDirectory(dir=folder.path, prefix=".fetch-") as made:
         archive = Path(made) / "model.tar.gz"
         if not uri or not store.fetch(uri, archive):
             raise BackendError(
-                "The training script ended well but left no model in the bucket. Its log "
-                "may say why."
+                "The training script completed without a model in the bucket. See its log."
             )
         fresh = Path(made) / "model"
         fresh.mkdir()
@@ -260,8 +265,7 @@ def _take_outputs(archive: Path, target: Path) -> None:
 
 
 def fetch_checkpoints(store: Store, folder: RunFolder, described: Mapping[str, Any]) -> None:
-    """The newest checkpoint, so that the job can be gone on with on any backend; its caches stay
-    where they are."""
+    """Download the newest checkpoint, without caches, so that any backend can resume the job."""
     uri = str(described.get("CheckpointConfig", {}).get("S3Uri", ""))
     found = store.keys(f"{store.key_of(uri).rstrip('/')}/") if uri else []
     kept = sorted(key for key in found if Path(key).match("checkpoint-*.pt"))

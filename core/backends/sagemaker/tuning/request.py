@@ -1,5 +1,5 @@
-"""A tuning job as SageMaker takes it: ranges, strategy, limits, early stopping and warm start, from
-the same spec as everywhere."""
+"""The request for a tuning job on SageMaker: ranges, strategy, limits, early stopping and warm
+start."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from core.aws.account import Account
 from core.aws.documents import Json
 from core.backends.sagemaker import job_request
 from core.backends.sagemaker.job_request import Inputs
+from core.backends.sagemaker.training.watch import REQUEST
 from core.errors import NotFound, UserError
+from core.io import files
 from core.jobs import store as jobs
 from core.jobs.hyperparameters import carried_name
 from core.jobs.specs import TrainingSpec, TuningSpec
@@ -34,22 +36,20 @@ MOST_PARENTS = 5
 MOST_TRIALS = 750
 FEWEST_SECONDS = 120
 FEWEST_PATIENCE = 3
-# A job that reaches MaxResource is stopped, model or not, and the script reports besides its
-# epochs: before the first when it fine-tunes, and once more at the end.
+# A job that reaches MaxResource is stopped, even without a model, and the script reports more often
+# than once per epoch: before the first when it fine-tunes, and once more at the end.
 MORE_REPORTS = 3
-# Trials that may share a folder of checkpoints keep apart in it: the training script puts the job's
-# own name there.
+# Trials may share a folder of checkpoints: the training script replaces @job by the job's name.
 OWN_CHECKPOINTS = f"{job_request.CHECKPOINTS}/@job"
 
 
 def check(spec: TuningSpec) -> None:
-    """UserError, naming the field, for what SageMaker's tuner cannot do, or only in another way."""
+    """Raise UserError, naming the field, for settings that SageMaker's tuner does not support."""
     for name, values in spaces.parse(spec.space).items():
         count = len(values.grid()) if spec.strategy == "grid" else len(values.choices)
         if count > MOST_CHOICES:
             raise UserError(
-                f"{name}: SageMaker takes at most {MOST_CHOICES} values to choose from, "
-                f"and this has {count}.",
+                f"{name}: SageMaker allows {MOST_CHOICES} values; this range has {count}.",
                 field=name,
             )
     _check_limits(spec)
@@ -59,18 +59,20 @@ def check(spec: TuningSpec) -> None:
 def _check_limits(spec: TuningSpec) -> None:
     if spec.max_trials > MOST_TRIALS:
         raise UserError(
-            f"SageMaker runs at most {MOST_TRIALS} trials in one tuning job.", field="max_trials"
+            f"SageMaker runs at most {MOST_TRIALS} trials per tuning job.", field="max_trials"
         )
     if 0 < spec.max_seconds < FEWEST_SECONDS:
-        raise UserError("On SageMaker a time limit is two minutes or more.", field="max_seconds")
+        raise UserError(
+            "Use a time limit of at least two minutes on SageMaker.", field="max_seconds"
+        )
     if 0 < spec.patience < FEWEST_PATIENCE:
         raise UserError(
-            f"On SageMaker this is {FEWEST_PATIENCE} trials or more, or 0 for never.",
+            f"Use at least {FEWEST_PATIENCE} trials on SageMaker, or 0 for never.",
             field="patience",
         )
     if spec.strategy == "hyperband" and spec.early_stopping:
         raise UserError(
-            "Hyperband stops trials by itself. Turn early stopping off.", field="early_stopping"
+            "Hyperband stops trials itself. Turn off early stopping.", field="early_stopping"
         )
     if spec.strategy == "hyperband" and not hyperband_epochs(spec):
         raise UserError("Hyperband needs a fixed number of epochs.", field="epochs")
@@ -80,25 +82,44 @@ def _check_parents(spec: TuningSpec) -> None:
     for parent in spec.warm_start:
         if jobs.read(parent).backend != "sagemaker":
             raise UserError(
-                "SageMaker learns from its own tuning jobs only. Leave the others out.",
+                "A warm start on SageMaker can only use SageMaker's own tuning jobs. Remove the "
+                "others.",
                 field="warm_start",
             )
     if len(parents(spec)) > MOST_PARENTS:
         raise UserError(
-            f"SageMaker learns from at most {MOST_PARENTS} earlier tuning jobs.", field="warm_start"
+            f"A warm start on SageMaker can use at most {MOST_PARENTS} tuning jobs.",
+            field="warm_start",
         )
+    _check_parameters(spec)
     if spec.continues and jobs.read(spec.continues).backend != "sagemaker":
         raise UserError(
-            "A tuning job goes on where it ran. Start a new one to use SageMaker.", field="backend"
+            "A tuning job continues where it ran. Start a new one to use SageMaker.",
+            field="backend",
         )
 
 
-def build(spec: TuningSpec, account: Account, inputs: Inputs) -> Json:
-    """The request for CreateHyperParameterTuningJob."""
+def _check_parameters(spec: TuningSpec) -> None:
+    """A warm start needs as many hyperparameters as its parent has."""
+    ours = {parameter.name for parameter in scripts.TABLE} | {*spec.space, *scripts.OURS}
+    number = len(ours) + len(job_request.script_mode(Account(), ""))
+    for parent in parents(spec):
+        if (theirs := _parameters(parent)) and theirs != number:
+            raise UserError(
+                f"{jobs.read(parent).name} was started by another version of Fieldmark: it has "
+                f"{theirs} hyperparameters, a new tuning job has {number}, and SageMaker needs "
+                "the same number for a warm start. Leave it out.",
+                field="warm_start",
+            )
+
+
+def build(spec: TuningSpec, account: Account, inputs: Inputs, *, beside: int = 0) -> Json:
+    """Return the request for CreateHyperParameterTuningJob, while `beside` of its instances are in
+    use already."""
     resources = job_request.resources_of(spec)
     space = spaces.parse(spec.space)
     static = {
-        **spec.fixed,
+        **_unsearched(spec, space),
         "name": carried_name(spec.name),
         "dataset_id": spec.dataset_id,
         "dataset_version": spec.version_id,
@@ -110,7 +131,7 @@ def build(spec: TuningSpec, account: Account, inputs: Inputs) -> Json:
         del definition["CheckpointConfig"]
     request: Json = {
         "HyperParameterTuningJobName": spec.id,
-        "HyperParameterTuningJobConfig": _config(spec, space),
+        "HyperParameterTuningJobConfig": _config(spec, space, beside),
         "TrainingJobDefinition": {
             "StaticHyperParameters": static,
             "AlgorithmSpecification": {
@@ -135,9 +156,20 @@ def build(spec: TuningSpec, account: Account, inputs: Inputs) -> Json:
     return request
 
 
-def _config(spec: TuningSpec, space: Mapping[str, Range]) -> Json:
+def _unsearched(spec: TuningSpec, space: Mapping[str, Range]) -> dict[str, str]:
+    """Every hyperparameter that is not searched, those left at their default included: a warm start
+    needs as many, static and tunable together, as its parent has."""
+    whole = {
+        parameter.name: str(parameter.default)
+        for parameter in scripts.TABLE
+        if parameter.name not in space
+    }
+    return {**whole, **spec.fixed}
+
+
+def _config(spec: TuningSpec, space: Mapping[str, Range], beside: int) -> Json:
     objective = search.OBJECTIVES[spec.objective]
-    limits: Json = {"MaxParallelTrainingJobs": spec.parallel}
+    limits: Json = {"MaxParallelTrainingJobs": max(1, spec.parallel - beside)}
     if spec.strategy != "grid":
         limits["MaxNumberOfTrainingJobs"] = trials(spec)
     if spec.max_seconds:
@@ -169,9 +201,9 @@ def _config(spec: TuningSpec, space: Mapping[str, Range]) -> Json:
 
 
 def ranges(space: Mapping[str, Range], *, grid: bool) -> dict[str, list[Json]]:
-    """The space as SageMaker's ParameterRanges.
+    """Return the space as SageMaker's ParameterRanges.
 
-    Its grid takes categories only, so there numbers become the values of our grid.
+    Its grid search supports categories only, so numbers become the values of our grid.
     """
     found: dict[str, list[Json]] = {}
     for name, values in space.items():
@@ -189,10 +221,10 @@ def ranges(space: Mapping[str, Range], *, grid: bool) -> dict[str, list[Json]]:
 
 
 def baseline(spec: TuningSpec) -> TrainingSpec | None:
-    """The trial that varies nothing, a training job of its own for SageMaker; None where none is
-    wanted or one is there already.
+    """Return the trial with the defaults, a separate training job on SageMaker; None if not
+    wanted or if it exists.
 
-    Its id follows from the tuning job's, so that it can only be made once.
+    Its id is derived from the tuning job's, so it can only be created once.
     """
     if not spec.baseline or (spec.continues and any(trial.is_baseline for trial in before(spec))):
         return None
@@ -210,20 +242,19 @@ def baseline(spec: TuningSpec) -> TrainingSpec | None:
 
 
 def before(spec: TuningSpec) -> tuple[leaderboard.Trial, ...]:
-    """The trials of the jobs that this one goes on with."""
+    """Return the trials of the job that this one continues."""
     if not spec.continues:
         return ()
     return leaderboard.read(spec.continues).trials
 
 
 def first_number(spec: TuningSpec) -> int:
-    """The number before this job's first trial."""
+    """Return the number before this job's first trial."""
     return max((trial.number for trial in before(spec)), default=0)
 
 
 def trials(spec: TuningSpec) -> int:
-    """How many trials SageMaker itself is to run: all but the baseline and those that were run
-    before."""
+    """Return how many trials SageMaker's tuner runs: without the baseline and earlier trials."""
     return max(1, spec.max_trials - len(before(spec)) - (baseline(spec) is not None))
 
 
@@ -238,10 +269,20 @@ def parents(spec: TuningSpec) -> list[str]:
 
 
 def _is_same(spec: TuningSpec, parent: str) -> bool:
-    """Whether that job differs in its ranges only."""
+    """Return whether that job differs only in its ranges."""
     try:
         other = tuning_spec(jobs.read(parent))
     except NotFound:
         return False
     names = {*spec.fixed, *spec.space} == {*other.fixed, *other.space}
     return names and (other.dataset_id, other.version_id) == (spec.dataset_id, spec.version_id)
+
+
+def _parameters(parent: str) -> int:
+    """How many hyperparameters, static and tunable, that job has on SageMaker; 0 if unknown."""
+    try:
+        request = files.read_json(jobs.read(parent).folder.input / REQUEST)
+    except (NotFound, OSError, ValueError):
+        return 0
+    tunable = request["HyperParameterTuningJobConfig"]["ParameterRanges"].values()
+    return len(request["TrainingJobDefinition"]["StaticHyperParameters"]) + sum(map(len, tunable))

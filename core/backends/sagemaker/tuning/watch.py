@@ -1,5 +1,5 @@
-"""Watches a tuning job on SageMaker and mirrors its trials as ordinary run folders, so that every
-view of trials stays as it is."""
+"""Watches a tuning job on SageMaker and mirrors its trials as run folders, so that every view of
+trials works as for local jobs."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _NUMBER = re.compile(r"-(\d{3,})-[0-9a-f]{8}$")
 
 
 def run(worker: Worker) -> None:
-    """Watch to the end; raise as a worker expects it: Stopped, BackendError."""
+    """Watch until the end. Raises Stopped or BackendError, as a worker expects."""
     spec = tuning_spec(worker.job)
     tuning = Tuning(worker, spec, accounts.of_job(worker.job.spec))
     watch = Watch(worker, tuning)
@@ -66,7 +66,7 @@ def run(worker: Worker) -> None:
 
 
 def _begin(watch: Watch, tuning: Tuning) -> None:
-    """Send what the trials need, run the baseline, and hand the search to SageMaker."""
+    """Upload the trials' inputs, run the baseline, and start SageMaker's tuner."""
     worker, spec, store = watch.worker, tuning.spec, Store(tuning.account)
     worker.check_stop()
     inputs = training.prepare(watch, spec, _archs(spec), store)
@@ -82,19 +82,19 @@ def _begin(watch: Watch, tuning: Tuning) -> None:
             store, spec
         )
         if makes_features or spec.parallel == 1:
-            # The others share the features that it makes; and where one machine is allowed, there
-            # is one.
+            # The other trials use its features; and only one instance may be allowed.
             tuning.wait_for_baseline(watch)
             inputs = replace(inputs, features=kept_features.uri(store, spec))
     worker.check_stop()
-    files.write_json(
-        training.request_path(worker.folder), tuning_request.build(spec, tuning.account, inputs)
+    request = tuning_request.build(
+        spec, tuning.account, inputs, beside=int(tuning.is_baseline_running())
     )
+    files.write_json(training.request_path(worker.folder), request)
     watch.submit()
 
 
 def _archs(spec: TuningSpec) -> list[str]:
-    """Every architecture that a trial may ask for, one name each."""
+    """Return every architecture that a trial may use."""
     from core.training import script as scripts
 
     space = spaces.parse(spec.space)
@@ -112,9 +112,9 @@ def _archs(spec: TuningSpec) -> list[str]:
 
 
 class Tuning:
-    """One tuning job as SageMaker knows it, and its trials.
+    """A tuning job on SageMaker, and its trials.
 
-    Each running trial's lock is held here: this process is its watcher, too.
+    This process holds the lock of each running trial: it is the trial's watcher, too.
     """
 
     def __init__(self, worker: Worker, spec: TuningSpec, account: Account) -> None:
@@ -129,7 +129,7 @@ class Tuning:
 
     def describe(self) -> Json | None:
         return connection.unless_missing(
-            "asking for the tuning job",
+            "describing the tuning job",
             lambda: dict(
                 self.client.describe_hyper_parameter_tuning_job(
                     HyperParameterTuningJobName=self.spec.id
@@ -153,8 +153,7 @@ class Tuning:
         return str(described.get("HyperParameterTuningJobStatus", ""))
 
     def start_baseline(self, watch: Watch) -> None:
-        """Create the trial that varies nothing, beside those that SageMaker chooses; once, whoever
-        asks."""
+        """Create the trial with the defaults, besides SageMaker's own trials; only once."""
         if not self.baseline_id or jobs.read(self.baseline_id).state.is_finished:
             return
         own = self._training(jobs.read(self.baseline_id))
@@ -162,27 +161,33 @@ class Tuning:
             self.worker.check_stop()
             Watch(self.worker, own).submit()
 
+    def is_baseline_running(self) -> bool:
+        return bool(self.baseline_id) and not jobs.read(self.baseline_id).state.is_finished
+
     def wait_for_baseline(self, watch: Watch) -> None:
-        """Where only one job may run at a time, the search begins when the baseline has ended."""
+        """Wait until the baseline has ended, before the search begins."""
         while self.baseline_id and not (job := jobs.read(self.baseline_id)).state.is_finished:
             if self.worker.leaving:
                 raise Left
             if self.worker.stopping:
                 job.folder.stop_request.touch()
             watch.retry_until_answered(functools.partial(self._mirror, job))
-            watch.say(**{**self.facts({}), "phase": "Trying the defaults", "seen": time.time()})
+            watch.say(
+                **{
+                    **self.facts({}),
+                    "phase": "Running the defaults as trial 1",
+                    "seen": time.time(),
+                }
+            )
             time.sleep(settings.poll_seconds())
 
     def look(self, described: Mapping[str, Any]) -> bool:
-        """Mirror the trials; whether anything happened."""
+        """Mirror the trials; return whether anything changed."""
         news = [self._mirror(job) for job in self._trials()]
         return any(news)
 
     def finish(self) -> None:
-        """Look until every trial has ended and is here.
-
-        BackendError, to be asked again, while one has not.
-        """
+        """Wait until every trial has ended and is mirrored. Raises BackendError, to be retried."""
         while True:
             for job in self._trials():
                 self._mirror(job)
@@ -196,7 +201,7 @@ class Tuning:
         board = leaderboard.read(self.spec.id)
         best = board.best()
         return {
-            "phase": "Trying" if self.status(described) not in FINISHED else "Done",
+            "phase": "Running trials" if self.status(described) not in FINISHED else "Done",
             "trials": sum(trial.state.is_finished for trial in board.trials),
             "max_trials": self.spec.max_trials,
             "best": best.value if best else None,
@@ -212,13 +217,13 @@ class Tuning:
         )
         if self.status(described) == "Stopped":
             raise failures.stop(described, asked=self.worker.stopping)
-        # SageMaker calls a search Completed whose trials all failed.
+        # SageMaker reports Completed even if all trials failed.
         leaderboard.refuse_failed(board)
         if self.status(described) == "Failed" and not board.completed():
             raise failures.explained(str(described.get("FailureReason", "")))
 
     def folder_of(self, spec: TrainingSpec) -> RunFolder:
-        """The run folder of a trial, made where it is not there, and its lock taken."""
+        """Return the run folder of a trial, created if missing, with its lock taken."""
         body = {**as_dict(spec), "account": asdict(self.account)}
         job, lock = jobs.create(spec.id, spec.kind, spec.name, self.worker.job.backend, body)
         if lock is None and spec.id not in self._locks and not job.state.is_finished:
@@ -229,9 +234,9 @@ class Tuning:
         return job.folder
 
     def _trials(self) -> list[Job]:
-        """Every trial as its folder says, those that are new on the platform among them."""
+        """Return every trial as its folder has it, including new trials on SageMaker."""
         found = [jobs.read(self.baseline_id)] if self.baseline_id else []
-        with connection.translate_errors("asking for the trials"):
+        with connection.translate_errors("listing the trials"):
             pages = self.client.get_paginator(
                 "list_training_jobs_for_hyper_parameter_tuning_job"
             ).paginate(
@@ -272,7 +277,7 @@ class Tuning:
         return self._jobs[job.id]
 
     def _mirror(self, job: Job) -> bool:
-        """Bring one trial's folder up to date; whether there was anything new."""
+        """Update one trial's folder; return whether anything changed."""
         if job.state.is_finished:
             return False
         own = self._training(job)
@@ -289,7 +294,7 @@ class Tuning:
             self._stop_sent.add(job.id)
         news = own.look(described)
         if status in FINISHED:
-            training.drain(own.tail)
+            training.drain(own.tail, job.folder, status)
             self._keep_features(job)
             self._end(job, own, described, status)
             return True
@@ -307,8 +312,8 @@ class Tuning:
             kept_features.keep(Store(self.account), self.spec, job.id)
 
     def _end(self, job: Job, own: Training, described: Mapping[str, Any], status: str) -> None:
-        """Bring the trial's model here and write how it ended; then its lock is let go."""
-        state, why = self._brought(job, described, State(status))
+        """Download the trial's model, write its final status, and release its lock."""
+        state, why = self._finish_trial(job, described, State(status))
         started, ended = (
             _seconds(described, "TrainingStartTime", "CreationTime"),
             _seconds(described, "TrainingEndTime", "LastModifiedTime"),
@@ -320,10 +325,10 @@ class Tuning:
         if (lock := self._locks.pop(job.id, None)) is not None:
             os.close(lock)
 
-    def _brought(
+    def _finish_trial(
         self, job: Job, described: Mapping[str, Any], state: State
     ) -> tuple[State, Ending]:
-        """How an ended trial ended: a model that can't be brought here is a failure."""
+        """Return how a trial ended; a model that can't be downloaded is a failure."""
         if state is State.STOPPED:
             return state, self._why_stopped(job, described)
         if state is State.FAILED:
@@ -339,7 +344,7 @@ class Tuning:
 
     def _why_stopped(self, job: Job, described: Mapping[str, Any]) -> Ending:
         if self.worker.stopping or self.worker.ending:
-            words = f"{leaderboard.INTERRUPTED}: it was asked to stop."
+            words = f"{leaderboard.INTERRUPTED}: the tuning job was stopped."
             return Ending(words, Cause.TUNING_ENDED)
         if job.folder.stop_request.exists():
             return why_asked(job.folder)
@@ -347,9 +352,9 @@ class Tuning:
         if str(stopped):
             return Ending(str(stopped), stopped.cause)
         if self.spec.early_stopping or self.spec.strategy == "hyperband":
-            words = f"{leaderboard.STOPPED_EARLY} by SageMaker: it was doing worse than the others."
+            words = f"{leaderboard.STOPPED_EARLY} by SageMaker: worse than the other trials."
             return Ending(words, Cause.EARLY_STOPPING)
-        words = f"{leaderboard.INTERRUPTED}: SageMaker had ended the search."
+        words = f"{leaderboard.INTERRUPTED}: SageMaker ended the search."
         return Ending(words, Cause.TUNING_ENDED)
 
     def _billed(self) -> int:
@@ -391,5 +396,5 @@ def _why_over(described: Mapping[str, Any], board: leaderboard.Board) -> str:
 
 
 def _seconds(described: Mapping[str, Any], *names: str) -> float | None:
-    """The first of these times that is known, in seconds since 1970."""
+    """Return the first of these times that is known, in seconds since 1970."""
     return next((described[name].timestamp() for name in names if described.get(name)), None)

@@ -1,4 +1,4 @@
-"""The gallery's filter by what else is known of photos: one column, and what it has to be."""
+"""The gallery's filter by metadata: one column and the values that pass."""
 
 from __future__ import annotations
 
@@ -11,23 +11,27 @@ from ui import choices
 Condition = tuple[str, str, str]
 
 
-def show(version: Version) -> tuple[Condition, ...]:
-    """The condition that the person asks for; none where there is none to ask for."""
+def column(version: Version) -> str:
+    """Draw the choice of a metadata column; return its name, or '' when none is chosen."""
     columns = metadata.columns_of(version.folder)
     if not columns:
-        return ()
-    left, middle, right = st.columns([3, 2, 2])
-    name = choices.one(
-        "More about the photos",
+        return ""
+    return choices.one(
+        "Metadata",
         ["", *columns],
-        label=lambda column: column or "Anything",
+        label=lambda name: name or "Any",
         key="ds_meta",
         bind="query-params",
         on_change=_first_page,
-        on=left,
     )
+
+
+def condition(version: Version, name: str) -> tuple[Condition, ...]:
+    """Draw the fields for a condition on this column; return it, or nothing when it is empty."""
     if not name:
         return ()
+    columns = metadata.columns_of(version.folder)
+    middle, right = st.columns(2)
     kind = columns[name]
     if kind == "flag":
         value = choices.segment(

@@ -1,5 +1,4 @@
-"""The photos of a version: searched, filtered and sorted, a page at a time. Every choice is in
-the address."""
+"""The photos of a version: filtered and sorted, a page at a time. The address has every choice."""
 
 from __future__ import annotations
 
@@ -17,16 +16,16 @@ from core.datasets.browse import METADATA, RANGES, Query
 from core.datasets.store import Dataset, Version
 from core.io import files
 from ui import choices, links, paging
-from ui.components.gallery import Photo, gallery
-from ui.datasets import metadata_filter, photo_viewer, selection
-from ui.datasets import sizes as dataset_sizes
+from ui.components.gallery import Bar, Photo, gallery
+from ui.datasets.photos import metadata_filter, photo_viewer, selection
+from ui.datasets.photos import sizes as dataset_sizes
+from ui.datasets.photos.photo_facts import WITHOUT
 from ui.shared import thumbnails, viewer
 from ui.text import count
 
 PAGE_SIZE = 48
-# What the filter of classes calls photos that have none.
-WITHOUT = "Without a label"
 SORTS = {
+    "mixed": "Mixed",
     "label": "Class",
     "path": "File name",
     "split": "Split",
@@ -35,28 +34,49 @@ SORTS = {
     "pixels": "Pixels",
     "aspect": "Shape",
     "size_bytes": "File size",
-    "box": "Share of the box",
+    "box": "Box share",
 }
 
 
 def show(dataset: Dataset, version: Version) -> None:
-    """The filters, what passes them, and what can be done with those selected."""
+    """Draw the filters, the photos that pass them and the edits of selected photos."""
     boxed = browse.has_boxes(version.manifest_path)
-    query = _asked(version, boxed)
-    query, selecting, boxes, sizes = _switches(query, boxed)
+    query = _filters(version, boxed)
+    row = st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    )
+    with row:
+        query, selecting, boxes, sizes = _switches(query, boxed)
+    total = store.count(version, query)
     if sizes:
         dataset_sizes.show(version, query)
-    total = store.count(version, query)
-    wall = st.container()
-    # Drawn below the photos, but asked first: only the widget knows which page the address names.
-    part = paging.shown(total, PAGE_SIZE, key="ds_page", bind="query-params")
-    with wall:
-        frame, _ = store.page(version, query, offset=part.start, limit=PAGE_SIZE)
-        _said(query, total, part.start, len(frame), selecting=selecting)
-        if frame.empty:
-            st.info("No photo passes these filters.", icon=":material/filter_alt_off:")
-        else:
-            _wall(dataset, version, frame, query, selecting=selecting, boxes=boxes)
+    with row:
+        part = paging.shown(total, PAGE_SIZE, key="ds_page", bind="query-params")
+    _range_chips(query)
+    frame, _ = store.page(version, query, offset=part.start, limit=PAGE_SIZE)
+    if frame.empty:
+        st.info("No photo passes these filters.", icon=":material/filter_alt_off:")
+        return
+    caption = count(total, "photo")
+    if total > PAGE_SIZE:
+        caption = f"{part.start + 1:,} to {part.start + len(frame):,} of {caption}"
+    bar = Bar(caption, f"{part.start}")
+    _wall(dataset, version, frame, query, bar, selecting=selecting, boxes=boxes)
+    _pages_below(total, part.start // PAGE_SIZE + 1)
+
+
+def _pages_below(total: int, page: int) -> None:
+    """Draw the page numbers once more, below the photos; the upper ones keep the page."""
+    if total <= PAGE_SIZE:
+        return
+    key = f"ds_page_below_{page}"
+    paging.number(
+        paging.pages(total, PAGE_SIZE), key=key, default=page, on_change=_turn, args=(key,)
+    )
+
+
+def _turn(key: str) -> None:
+    st.session_state["ds_page"] = st.session_state[key]
 
 
 def _wall(
@@ -64,6 +84,7 @@ def _wall(
     version: Version,
     frame: pd.DataFrame,
     query: Query,
+    bar: Bar,
     *,
     selecting: bool,
     boxes: bool,
@@ -86,103 +107,85 @@ def _wall(
             key="ds_photos_wall",
             detail=detail,
             boxes=boxes,
+            bar=bar,
             album=album,
             on_close=turn,
         )
         return
     thumbnails.make_thumbnails(dataset.root, zip(frame["image_id"], frame["path"], strict=True))
     tiles = [_tile(row, words, boxes) for row, words in zip(rows, detail, strict=True)]
-    if opened := gallery(tiles, key="ds_gallery"):
+    if opened := gallery(tiles, key="ds_gallery", side=selection.SIDE, bar=bar):
         viewer.open_photo(opened)
     photo_viewer.show(dataset, version, album, on_close=turn)
 
 
-def _asked(version: Version, boxed: bool) -> Query:
-    """What the person asks for, by the widgets and the ranges in the address."""
-    left, right = st.columns([3, 2])
-    label = choices.one(
-        "Class",
-        ["", *([WITHOUT] if version.unlabelled else []), *version.counts],
-        label=lambda name: name or "All classes",
-        key="ds_class",
-        bind="query-params",
-        on_change=_first_page,
-        on=left,
+def _filters(version: Version, boxed: bool) -> Query:
+    """Draw the filters and the order in one row; return the query that they and the ranges in the
+    address make."""
+    with st.grid(min_column_width=130, gap="small"):
+        label = choices.one(
+            "Class",
+            ["", *([WITHOUT] if version.unlabelled else []), *version.counts],
+            label=lambda name: name or "All classes",
+            key="ds_class",
+            bind="query-params",
+            on_change=_first_page,
+        )
+        split = choices.one(
+            "Split",
+            ["", *settings.SPLITS],
+            label=lambda name: name.capitalize() or "All splits",
+            key="ds_split",
+            bind="query-params",
+            on_change=_first_page,
+        )
+        name = st.text_input(
+            "Name",
+            key="ds_find",
+            bind="query-params",
+            placeholder="Part of the path",
+            max_chars=200,
+            on_change=_first_page,
+        )
+        sort = _order(version, boxed)
+        column = metadata_filter.column(version)
+    return Query(
+        label="" if label == WITHOUT else label,
+        unlabelled=label == WITHOUT,
+        metadata=metadata_filter.condition(version, column),
+        split=split,
+        name=(name or "").strip(),
+        ranges=ranges(),
+        sort=sort,
     )
-    split = choices.segment_or_none(
-        "Split",
-        list(settings.SPLITS),
-        label=str.capitalize,
-        key="ds_split",
-        bind="query-params",
-        on_change=_first_page,
-        wrap=True,
-        on=right,
-    )
-    find, order = st.columns([3, 2])
-    name = find.text_input(
-        "Name",
-        key="ds_find",
-        bind="query-params",
-        placeholder="Part of a file's or folder's name",
-        max_chars=200,
-        on_change=_first_page,
-    )
+
+
+def _order(version: Version, boxed: bool) -> str:
     kinds = [kind for kind in SORTS if kind != "box" or boxed]
     kinds += [f"{METADATA}{column}" for column in metadata.columns_of(version.folder)]
-    sort = choices.one(
+    return choices.one(
         "Sort by",
         kinds,
         label=lambda kind: SORTS.get(kind, kind.removeprefix(METADATA)),
         key="ds_sort",
         bind="query-params",
         on_change=_first_page,
-        on=order,
-    )
-    return Query(
-        label=label if label and label != WITHOUT else "",
-        unlabelled=label == WITHOUT,
-        metadata=metadata_filter.show(version),
-        split=split or "",
-        name=(name or "").strip(),
-        ranges=ranges(),
-        sort=sort or "label",
     )
 
 
 def _switches(query: Query, boxed: bool) -> tuple[Query, bool, bool, bool]:
-    """The query with its direction; whether photos can be selected, boxes are drawn, and the
-    sizes are shown."""
-    with st.container(horizontal=True):
-        down = st.toggle(
-            "Descending",
-            key="ds_down",
-            bind="query-params",
-            help="The largest, or the last by the alphabet, first.",
-        )
-        selecting = st.toggle(
-            "Select photos",
-            key="ds_select",
-            bind="query-params",
-            help="To relabel, move or leave out many at once.",
-        )
-        boxes = boxed and st.toggle(
-            "Boxes",
-            key="ds_boxes",
-            bind="query-params",
-            help="Where the boxes lie; the photos are then shown whole.",
-        )
-        sizes = st.toggle(
-            "Sizes",
-            key="ds_sizes",
-            bind="query-params",
-            help="How large the photos are; drag over the charts to filter.",
-        )
+    """Draw the switches; return the query with its direction, and whether photos can be selected,
+    boxes are drawn and the sizes are shown."""
+    with st.container(horizontal=True, width="content"):
+        selecting = st.toggle("Select photos", key="ds_select", bind="query-params")
+        down = st.toggle("Descending", key="ds_down", bind="query-params")
+        boxes = boxed and st.toggle("Boxes", key="ds_boxes", bind="query-params")
+        sizes = st.toggle("Sizes", key="ds_sizes", bind="query-params")
     return replace(query, descending=down), selecting, boxes, sizes
 
 
 def ranges() -> tuple[tuple[str, float, float], ...]:
-    """The ranges in the address (`width=100,300`); whatever else stands there counts as none."""
+    """Return the ranges in the address (`width=100,300`); anything else there counts as none."""
     found = []
     for name in RANGES:
         try:
@@ -194,23 +197,13 @@ def ranges() -> tuple[tuple[str, float, float], ...]:
     return tuple(found)
 
 
-def _said(query: Query, total: int, before: int, here: int, *, selecting: bool) -> None:
-    words = count(total, "photo")
-    if total > PAGE_SIZE:
-        words += f", {before + 1:,} to {before + here:,} shown"
-    words += "."
-    if not selecting:
-        words += " Click one to see it whole."
+def _range_chips(query: Query) -> None:
+    """Draw the ranges of sizes that filter now, as a button that removes them."""
     limits = ", ".join(_limits(*limits) for limits in query.ranges)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(words, width="content")
-        if limits and st.button(
-            f"Only {limits}",
-            key="ds_any_size",
-            icon=":material/close:",
-            help="Takes this filter away.",
-        ):
-            dataset_sizes.forget()
+    if limits and st.button(
+        f"Only {limits}", key="ds_any_size", icon=":material/close:", help="Remove this filter."
+    ):
+        dataset_sizes.forget()
 
 
 def _limits(name: str, low: float, high: float) -> str:
@@ -243,7 +236,7 @@ def _tile(row: Mapping[Hashable, Any], words: str, boxes: bool) -> Photo:
 
 
 def _detail(row: Mapping[Hashable, Any], sort: str) -> str:
-    """The line below a photo: its split, and what the photos are sorted by."""
+    """Return the line below a photo: its split and the value that the photos are sorted by."""
     first = str(row["problem"] or row["split"])
     more = {
         "path": str(row["path"]).rsplit("/", 1)[-1],
@@ -258,7 +251,7 @@ def _detail(row: Mapping[Hashable, Any], sort: str) -> str:
 
 
 def _box(row: Mapping[Hashable, Any]) -> str:
-    """How much of the photo its box takes."""
+    """Return the share of the photo that its box covers."""
     if math.isnan(row["box_width"]):
         return "no box"
     return f"{row['box_width'] * row['box_height'] / max(row['width'] * row['height'], 1):.0%}"

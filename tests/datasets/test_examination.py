@@ -1,4 +1,4 @@
-"""Photos that hold a decoder, and drives that never answer: nobody waits for them."""
+"""Photos that occupy a decoder, and drives that never answer, do not block an import."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def test_facts_come_in_order_and_known_ones_are_not_read_again(tmp_path: Path) -
         read.append(path)
         return images.content(tmp_path / path)
 
-    told: list[tuple[int, int, str]] = []
+    reported: list[tuple[int, int, str]] = []
     facts = examination.examine(
-        paths, known, content, lambda *how: told.append(how), readers=4, decoders=2
+        paths, known, content, lambda *counts: reported.append(counts), readers=4, decoders=2
     )
     assert facts == [known.get(path) or images.examine(tmp_path / path) for path in paths]
     assert sorted(read) == sorted(set(paths) - set(known))
-    assert told[-1] == (50, 50, "")
+    assert reported[-1] == (50, 50, "")
 
 
 def test_a_photo_that_takes_too_long_is_bad_and_the_others_are_not(
@@ -53,7 +53,7 @@ def test_a_photo_that_takes_too_long_is_bad_and_the_others_are_not(
     monkeypatch.setattr(examination, "DECODE_SECONDS", 0.05)
     version = importing.run_import(ImportSource("folder", root), "Birds")
     assert version.report["bad"] == [
-        {"path": "Owl/large.png", "problem": "takes longer than 0 seconds to decode"}
+        {"path": "Owl/large.png", "problem": "takes longer than 0 s to decode"}
     ]
     assert len(store.manifest_of(version, filters=[("problem", "==", "")])) == 10
 

@@ -19,7 +19,7 @@ from core.models.photo_record import Answer, Record
 from core.models.store import Model
 from ui import links, messages
 from ui.datasets import links as dataset_links
-from ui.datasets import photo_facts, selection
+from ui.datasets.photos import photo_facts, selection
 from ui.shared import photo_wall, thumbnails
 from ui.text import plain
 

@@ -16,8 +16,8 @@ from core.errors import FieldmarkError
 from core.models import photo_record
 from core.models.photo_record import Record
 from ui.components.viewer import Slide
-from ui.datasets import edit_forms, photo_facts
 from ui.datasets import links as dataset_links
+from ui.datasets.photos import edit_forms, photo_facts
 from ui.shared import photo_route, thumbnails, viewer
 from ui.shared.viewer import Album, Keys
 from ui.text import plain

@@ -12,11 +12,14 @@ from core.datasets.editing import drafts, edits
 from core.datasets.editing.edits import Step
 from core.datasets.store import Dataset, Version
 from ui.components import gallery as walls
-from ui.components.gallery import Photo
-from ui.datasets import edit_forms, photo_facts, photo_viewer
+from ui.components.gallery import Bar, Photo
+from ui.datasets.photos import edit_forms, photo_facts, photo_viewer
 from ui.shared import thumbnails, viewer
 from ui.shared.viewer import Album
 from ui.text import count
+
+# Three rows of photos fit above the fold of a small screen.
+SIDE = 126
 
 
 def wall(
@@ -30,6 +33,7 @@ def wall(
     suggestions: Mapping[str, str] | None = None,
     groups: Sequence[str] | None = None,
     boxes: bool = False,
+    bar: Bar | None = None,
     order: Sequence[str] = (),
     album: Album | None = None,
     on_close: Callable[[str], None] = lambda _: None,
@@ -44,7 +48,7 @@ def wall(
     key = f"{key}_{version.dataset_id}_{version.id}"
     actions(version, key=key, why=why, suggestions=suggestions or {})
     tiles = _tiles(dataset, version, rows, detail, groups, boxes)
-    picked = walls.select(tiles, key=key)
+    picked = walls.select(tiles, key=key, side=SIDE, bar=bar or Bar())
     if picked.opened:
         viewer.open_photo(picked.opened)
     if viewer.current():

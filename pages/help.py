@@ -1,0 +1,13 @@
+"""Help: the way through the app, its words and its keys."""
+
+import streamlit as st
+
+from ui.guard import guard
+from ui.notices import title
+from ui.shell import help as help_page
+
+guard()
+
+title.show("Help")
+st.title("Help")
+help_page.show()
