@@ -47,9 +47,9 @@ def test_a_mixed_up_folder_is_corrected_and_imported(app: App, page: Any) -> Non
         "7",
     ]
     steps.pick(page, "Photos in the folder extra", re.compile("unlabelled"))
-    steps.until_metric(page, "Unlabelled photos", "4")
+    steps.until_metric(page, "Unlabelled", "4")
     page.reload()
-    steps.until_metric(page, "Unlabelled photos", "4")
+    steps.until_metric(page, "Unlabelled", "4")
     steps.import_as_previewed(page)
     steps.until_dataset(page, "18 photos")
     version = newest()

@@ -48,7 +48,7 @@ def ask_by_dropping(app: App, page: Any, photos: list[Path]) -> None:
     known to say."""
     steps.visit(page, app.url, f"deploy?model={only_model().id}")
     steps.press(page, "Start the endpoint")
-    page.get_by_text("InService").first.wait_for()
+    page.get_by_text("Live", exact=True).first.wait_for()
     steps.settle(page)
     steps.drop(page, photos)
     answers = steps.answers(page)
@@ -107,14 +107,14 @@ def endpoint_survives_a_restart(app: App, page: Any) -> None:
     app.stop()
     app.start()
     steps.visit(page, app.url, "deploy")
-    steps.say(page, "made ")
+    steps.say(page, "auto-stop: never")
     card = page.locator('[class*="st-key-dp_card_"]').first
-    assert "InService" in card.inner_text()
-    assert re.search(r"made (just now|\d+ (s|min))", card.inner_text())
+    assert "Live" in card.inner_text()
+    assert re.search(r"started (just now|\d+ (s|min))", card.inner_text())
     card.get_by_role("link").first.click()
-    steps.say(page, "The smoke image came back")
+    steps.say(page, "About this endpoint")
     steps.stop_and_delete(page)
-    steps.say(page, "Nothing is being served")
+    steps.say(page, "No endpoints are running")
 
 
 @pytest.mark.slow

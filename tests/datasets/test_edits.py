@@ -205,9 +205,9 @@ def test_a_draft_gathers_undoes_and_becomes_a_version(first: store.Version) -> N
     drafts.add(first, edits.move([path], "test"))
     assert drafts.marks(drafts.steps(first)) == {path: "now Jay, to test", other: "left out"}
     assert edits.summary(drafts.undo(first)) == "1 relabelled, 1 left out"
-    second = drafts.finish(first, "Mended")
+    second = drafts.finish(first, "Corrected")
     assert (second.note, history.diff(first, second).summary()) == (
-        "Mended",
+        "Corrected",
         "1 relabelled, 1 left out",
     )
     assert drafts.steps(first) == []

@@ -44,10 +44,10 @@ def test_from_a_place_in_s3_to_a_model(app: App, page: Any) -> None:
     steps.choose(page, "Amazon S3")
     steps.fill(page, "S3 prefix", "photos/shapes")
     steps.press(page, "Preview import")
-    steps.say(page, "is no place in Amazon S3")
+    steps.say(page, "is not an S3 location")
     steps.fill(page, "S3 prefix", f"s3://{BUCKET}/nothing")
     steps.press(page, "Preview import")
-    steps.say(page, "There is nothing in")
+    steps.say(page, "is empty. Check the bucket")
     assert store.datasets() == []
     steps.fill(page, "S3 prefix", f"s3://{BUCKET}/shapes")
     steps.press(page, "Preview import")

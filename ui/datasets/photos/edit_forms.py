@@ -10,9 +10,10 @@ from core import settings
 from core.datasets.editing import drafts, edits
 from core.datasets.editing.edits import Step
 from core.datasets.store import Version
-from core.errors import FieldmarkError
+from core.errors import FieldmarkError, UserError
 from ui import choices
 from ui.components import gallery as walls
+from ui.notices import answers
 from ui.shared import class_picker
 from ui.text import count, plain
 
@@ -76,9 +77,11 @@ def _reason(key: str, what: str, why: str) -> str:
     return st.text_input("Why", why, key=f"{key}_why_{what}", max_chars=edits.MAX_WHY)
 
 
-def add_step(version: Version, key: str, make: Callable[[], Step]) -> None:
-    """Add the step to the draft and clear the selection. An error is shown as a toast and keeps the
-    selection."""
+def add_step(version: Version, key: str, make: Callable[[], Step], *, undo: bool = True) -> None:
+    """Add the step to the draft and clear the selection, which stays if the step is refused.
+
+    With `undo`, the bar over the page offers to undo it; a dialog has its own key for that.
+    """
     try:
         step = make()
         drafts.add(version, step)
@@ -86,7 +89,16 @@ def add_step(version: Version, key: str, make: Callable[[], Step]) -> None:
         st.toast(plain(str(error)), icon=":material/error:")
         return
     walls.clear(key)
-    st.toast(
-        f"{count(len(step.values), 'photo')} {edits.DONE[step.action]} in the draft.",
-        icon=":material/edit_note:",
-    )
+    words = f"{count(len(step.values), 'photo')} {edits.DONE[step.action]} in the draft."
+    if undo:
+        answers.tell(words, act=lambda: _undo(version, step))
+    else:
+        st.toast(words, icon=":material/edit_note:")
+
+
+def _undo(version: Version, step: Step) -> None:
+    """Undo the step if it is still the last one of the draft."""
+    if drafts.steps(version)[-1:] != [step]:
+        raise UserError("The draft has changed since, so nothing was undone.")
+    drafts.undo(version)
+    answers.tell("Undone")
