@@ -125,9 +125,9 @@ def test_fault_18_fewer_than_two_classes(labels: dict[str, int]) -> None:
 
 def test_fault_18_no_images() -> None:
     frame = made.frame({"Crow": 5, "Owl": 5}, problem="cut short")
-    with pytest.raises(UserError, match="no usable images"):
+    with pytest.raises(UserError, match="no usable photos"):
         splits.stratified(frame, RATIOS, 7)
-    with pytest.raises(UserError, match="no usable images"):
+    with pytest.raises(UserError, match="no usable photos"):
         splits.stratified(frame.iloc[:0], RATIOS, 7)
 
 
