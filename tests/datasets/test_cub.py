@@ -118,7 +118,7 @@ def test_an_archive_that_is_there_already(tgz: Path) -> None:
 
 def test_an_archive_that_is_another_one_is_refused_with_its_md5(tgz: Path, home: Path) -> None:
     tgz.write_bytes(tgz.read_bytes()[:-100])
-    with pytest.raises(UserError, match="cut short") as refusal:
+    with pytest.raises(UserError, match="may be incomplete") as refusal:
         importing.run_import(ImportSource("cub", tgz), "Birds")
     assert download.md5(tgz) in str(refusal.value)
     assert store.datasets() == []

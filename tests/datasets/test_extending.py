@@ -64,9 +64,9 @@ def test_new_photos_join_train_and_known_ones_come_once(
     assert grown.classes == ("Crow", "Jay", "Owl")
     said = " ".join(grown.report["warnings"])
     for words in (
-        "not taken twice: 2.",
-        "which keeps its own: 1.",
-        "taken once: 1.",
+        "already in the dataset: 2.",
+        "which is kept: 1.",
+        "added once: 1.",
         'New classes: "Owl"',
     ):
         assert words in said

@@ -388,7 +388,7 @@ def test_fault_19_an_official_split_that_lacks_a_class_is_kept_and_says_so(roots
     made.class_folders(roots / "test", {"Crow": 5})
     version = import_folder(roots)
     assert version.split["kind"] == "official"
-    assert any('no test photo of "Owl"' in text for text in version.report["warnings"])
+    assert any('no test photos of "Owl"' in text for text in version.report["warnings"])
 
 
 def test_bad_archives_are_refused_before_anything_remains(roots: Path) -> None:
