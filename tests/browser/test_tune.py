@@ -75,7 +75,7 @@ def test_from_the_form_to_an_endpoint_of_the_best_trial(
     steps.say(page, f"Best: trial {best.number}")
     steps.press(page, "Deploy")
     steps.press(page, "Start the endpoint")
-    steps.say(page, "InService")
+    page.get_by_text("Live", exact=True).first.wait_for()
     (endpoint,) = backends.endpoints()
     assert endpoint.model_id == best.id
     backends.of(endpoint).delete(endpoint)

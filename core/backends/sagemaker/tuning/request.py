@@ -114,8 +114,8 @@ def _check_parameters(spec: TuningSpec) -> None:
 
 
 def build(spec: TuningSpec, account: Account, inputs: Inputs, *, beside: int = 0) -> Json:
-    """Return the request for CreateHyperParameterTuningJob, while `beside` of its machines are in use
-    already."""
+    """Return the request for CreateHyperParameterTuningJob, while `beside` of its instances are in
+    use already."""
     resources = job_request.resources_of(spec)
     space = spaces.parse(spec.space)
     static = {
