@@ -1,4 +1,4 @@
-"""Help: the way through the app, its words and its keys."""
+"""Help: the workflow, the glossary and the keys."""
 
 import streamlit as st
 

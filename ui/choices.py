@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -156,7 +156,7 @@ def thing(
     return _drawn(key, named, chosen)
 
 
-def _follow(key: str, named: dict[str, str], wanted: str, first: str | None) -> None:
+def _follow(key: str, named: Mapping[Any, str], wanted: str, first: Any) -> None:
     """Choose what the address names if the address has changed; otherwise keep the choice."""
     if key in st.session_state and st.session_state.get(f"{key}{_ADDRESS}", wanted) != wanted:
         st.session_state[key] = wanted or first
@@ -279,13 +279,19 @@ def pill(
     key: str,
     label: Label = str,
     start: Any = None,
+    parameter: str = "",
     on: Any = st,
     **more: Any,
 ) -> T:
-    """Draw pills that always have a choice."""
+    """Draw pills that always have a choice; the query parameter `parameter`, if any, names it."""
     named = labels(options, label)
-    _keep(key, named)
+    wanted = links.parameter(parameter)
     first = _first(options, named, start)
+    if wanted in named:
+        first = wanted
+    if parameter:
+        _follow(key, named, wanted, first)
+    _keep(key, named)
     found = on.pills(
         title,
         list(options),
@@ -297,6 +303,8 @@ def pill(
     )
     if found is None:
         found = first
+    if parameter:
+        _name(key, parameter, str(found), unless=wanted)
     return _drawn(key, named, found)
 
 

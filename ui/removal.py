@@ -58,7 +58,7 @@ def show(
 
 
 def tell(name: str, group: str) -> None:
-    """Say on the next page that the thing was deleted, with Undo if it is in the bin."""
+    """Say on the next page that the thing was deleted, with Undo if it can be restored."""
     words = f"Deleted {shortened(name)}"
     if group:
         answers.tell(words, act=lambda: _restore(name, group))

@@ -72,7 +72,7 @@ def test_back_goes_back_one_view(app: App, page: Any, birds: store.Version) -> N
 def test_a_button_to_another_page_is_one_step(app: App, page: Any, birds: store.Version) -> None:
     steps.visit(page, app.url, f"datasets?dataset={birds.dataset_id}")
     until_view(page, "Photos")
-    steps.press(page, "Train on this version")
+    page.locator(".st-key-ds_train button").click()
     expect(page).to_have_title("Train - Fieldmark")
     steps.settle(page)
     assert place(page)[1]["dataset"] == birds.dataset_id
@@ -147,9 +147,9 @@ def test_an_unknown_id_leads_to_the_list_with_a_note(
 def test_undo_brings_a_deleted_job_back(app: App, page: Any) -> None:
     job_id = ended_job(1)
     steps.visit(page, app.url, f"train?job={job_id}")
-    steps.press(page, "More")
-    page.locator(f".st-key-tr_delete_sure_{job_id} label").first.click()
-    steps.press(page, "Delete run 1")
+    page.locator(f".st-key-job_delete_{job_id} button").first.click()
+    page.locator(f".st-key-job_training_delete_sure_{job_id} label").first.click()
+    page.locator(f".st-key-job_training_delete_{job_id} button").click()
     steps.say(page, "Deleted run 1")
     assert jobs.listing() == []
     page.get_by_role("button", name="Undo").click()
@@ -157,7 +157,7 @@ def test_undo_brings_a_deleted_job_back(app: App, page: Any) -> None:
     assert jobs.read(job_id).name == "run 1"
 
 
-def test_the_bar_can_be_closed_and_the_job_restored_later(app: App, page: Any) -> None:
+def test_a_deleted_job_is_restored_from_the_overview(app: App, page: Any) -> None:
     job_id = ended_job(1)
     group = jobs.move_to_bin(job_id)
     steps.visit(page, app.url)
@@ -170,7 +170,7 @@ def test_the_bar_can_be_closed_and_the_job_restored_later(app: App, page: Any) -
 def test_saving_a_note_says_so_and_closes_the_form(app: App, page: Any) -> None:
     job_id = ended_job(1)
     steps.visit(page, app.url, f"train?job={job_id}")
-    steps.press(page, "More")
+    steps.press(page, "Edit")
     note = page.get_by_label("Note", exact=True)
     note.fill("Crows are hard.")
     steps.press(page, "Save")

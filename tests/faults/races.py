@@ -89,6 +89,8 @@ class _App:
         self._process.wait()
 
 
+# What takes a thing away, and nobody brings back.
+DELETIONS = {"delete", "bin", "dismiss"}
 _current: dict[str, str] = {}
 _number = 0
 
@@ -101,7 +103,7 @@ def _one_round(
     thing = _current.pop(name, "")
     if (
         not thing
-        or "delete" in pair
+        or DELETIONS & {*pair}
         or not kind.folder(thing).is_dir()
         or name in ("dead", "dataset")
     ):
@@ -131,9 +133,8 @@ def _judge(
     answers: list[str],
     counted: Counter[str],
 ) -> None:
-    gone = {"delete", "dismiss"}
     done = [verb for verb, answer in zip(pair, answers, strict=True) if not answer]
-    if gone & set(done):
+    if DELETIONS & {*done}:
         if kind.folder(thing).exists() and "add" not in pair:
             counted["ghosts"] += 1
             print(f"{pair}: {thing} came back: {list(kind.folder(thing).iterdir())}", flush=True)

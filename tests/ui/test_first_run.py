@@ -97,7 +97,7 @@ def test_the_checklist_is_hidden_for_good_and_help_brings_it_back(home: Path) ->
 def test_marks_survive_what_can_not_be_read_or_written(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (home / "first-run.json").write_text("{")
+    (settings.home() / "first-run.json").write_text("{")
     assert first_run.marks() == set()
     first_run.mark("asked")
     assert first_run.marks() == {"asked"}

@@ -1,1 +1,1 @@
-"""What a page says beside its content: its title, what the last action did, what is missing."""
+"""The tab's title, messages about the last action and unknown ids, and popovers that close."""

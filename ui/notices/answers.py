@@ -1,8 +1,7 @@
-"""What an action did, said on the page that follows it, with a button to undo it if there is one.
+"""What an action did, shown on the next page, with a button to undo it if that is possible.
 
-An action usually ends in another page or a rerun, which would take a note drawn before it away. So
-what was done waits in the session until the next page is drawn (see ui/shell/router.py).
-"""
+An action usually ends in another page or a rerun, which removes what was drawn before. So the
+answer waits in the session until the next page is drawn (see ui/shell/frame.py)."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ DONE, FAILED = ":material/check:", ":material/error:"
 
 @dataclass(frozen=True)
 class Answer:
-    """What was done; `act` is what the button `action` does, None for no button."""
+    """What was done; `act` is called by the button labelled `action`, None for no button."""
 
     words: str
     icon: str
@@ -39,13 +38,17 @@ def tell(
     action: str = "Undo",
     act: Callable[[], None] | None = None,
 ) -> None:
-    """Say on the next page what was done, in plain text; `act` undoes it, or does what the button
-    `action` says. `act` may raise any FieldmarkError, which is shown."""
+    """Say on the next page what was done, in plain text.
+
+    `act` is called by the button `action`, usually to undo what was done. A FieldmarkError that it
+    raises is shown.
+    """
     st.session_state.setdefault(_WAITING, []).append(Answer(words, icon, action, act))
 
 
 def show() -> None:
-    """Draw what waits, and do what the bar's button says; to be called before a page is drawn."""
+    """Show the waiting answers and call `act` if its button was pressed; must be called before the
+    page is drawn."""
     for answer in st.session_state.pop(_WAITING, []):
         if answer.act is None:
             st.toast(plain(answer.words), icon=answer.icon)
@@ -60,7 +63,7 @@ def show() -> None:
 
 
 def flush() -> None:
-    """Draw the page again if something was done while it was drawn."""
+    """Rerun the page if an answer is waiting that was made while it was drawn."""
     if st.session_state.get(_WAITING):
         st.rerun()
 

@@ -1,4 +1,4 @@
-"""What an address names and what is not there: the page then says so, and shows its list."""
+"""Unknown ids in the address: the page shows a note above its list."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def find(what: str, thing_id: str, read: Callable[[str], T]) -> T | None:
-    """Return what the address names; None, with a note on the page, if it can't be read."""
+    """Return the thing that the address names; if it can't be read, draw a note and return None."""
     if not thing_id:
         return None
     try:
@@ -31,14 +31,14 @@ def find(what: str, thing_id: str, read: Callable[[str], T]) -> T | None:
 
 
 def known_job(job_id: str) -> str:
-    """Return the id of a job that the address names; "", with a note, if it can't be read."""
+    """Return the id of a job if it can be read; otherwise draw a note and return ""."""
     if find("job", job_id, jobs.read):
         return job_id
     return ""
 
 
 def note(what: str, thing_id: str) -> None:
-    """Say that the thing is not there any more."""
+    """Draw the note that there is no such thing."""
     st.info(
         f"There is no {what} {plain(thing_id)} any more. It may have been deleted.",
         icon=":material/info:",
@@ -46,6 +46,6 @@ def note(what: str, thing_id: str) -> None:
 
 
 def _is_damaged(thing_id: str) -> bool:
-    """Whether there is a folder of that name, so that the reason why it can't be read matters."""
+    """Whether there is a folder of that name, which can't be read."""
     name = Path(thing_id).name
     return name == thing_id and (settings.jobs_dir() / name).is_dir()

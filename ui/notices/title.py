@@ -1,4 +1,4 @@
-"""The title of the browser's tab: what is open, from the most specific to the app."""
+"""The title of the browser's tab: what the page shows, the most specific first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The help page: the way through the app, its words and keys, and where the documentation is."""
+"""The help page: the workflow, the glossary, the keys, and where the documentation is."""
 
 from __future__ import annotations
 

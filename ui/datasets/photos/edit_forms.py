@@ -10,16 +10,17 @@ from core import settings
 from core.datasets.editing import drafts, edits
 from core.datasets.editing.edits import Step
 from core.datasets.store import Version
-from core.errors import FieldmarkError
+from core.errors import FieldmarkError, UserError
 from ui import choices
 from ui.components import gallery as walls
+from ui.notices import answers
 from ui.shared import class_picker
 from ui.text import count, plain
 
 
 def offer(version: Version, chosen: Sequence[str], *, key: str, why: str) -> None:
-    """What can be done with these photos, by path; a wall of this `key` selects nothing any more
-    when it is done."""
+    """Draw the edits of these photos, by path. After an edit, the selection of the wall `key` is
+    cleared."""
     with st.popover("Relabel", icon=":material/label:"):
         _relabel(version, key, chosen, why)
     with st.popover("Move", icon=":material/swap_horiz:"):
@@ -48,7 +49,7 @@ def _move(version: Version, key: str, chosen: Sequence[str], why: str) -> None:
     split = choices.segment_or_none(
         "To", list(settings.SPLITS), label=str.capitalize, key=f"{key}_split"
     )
-    st.caption("Copies of the same bytes move along.")
+    st.caption("Exact duplicates move with them.")
     reason = _reason(key, "move", why)
     st.button(
         f"Move {count(len(chosen), 'photo')}",
@@ -61,7 +62,7 @@ def _move(version: Version, key: str, chosen: Sequence[str], why: str) -> None:
 
 
 def _leave_out(version: Version, key: str, chosen: Sequence[str], why: str) -> None:
-    st.caption("They stay in the dataset and can come back, but no split gets them.")
+    st.caption("They stay in the dataset but are in no split. *Move* returns them to one.")
     reason = _reason(key, "leave_out", why)
     st.button(
         f"Leave out {count(len(chosen), 'photo')}",
@@ -76,9 +77,11 @@ def _reason(key: str, what: str, why: str) -> str:
     return st.text_input("Why", why, key=f"{key}_why_{what}", max_chars=edits.MAX_WHY)
 
 
-def add_step(version: Version, key: str, make: Callable[[], Step]) -> None:
-    """Adds the step to the draft and selects nothing any more; what is refused is said, and the
-    selection stays."""
+def add_step(version: Version, key: str, make: Callable[[], Step], *, undo: bool = True) -> None:
+    """Add the step to the draft and clear the selection, which stays if the step is refused.
+
+    With `undo`, the bar over the page offers to undo it; a dialog has its own key for that.
+    """
     try:
         step = make()
         drafts.add(version, step)
@@ -86,7 +89,16 @@ def add_step(version: Version, key: str, make: Callable[[], Step]) -> None:
         st.toast(plain(str(error)), icon=":material/error:")
         return
     walls.clear(key)
-    st.toast(
-        f"{count(len(step.values), 'photo')} {edits.DONE[step.action]} in the draft.",
-        icon=":material/edit_note:",
-    )
+    words = f"{count(len(step.values), 'photo')} {edits.DONE[step.action]} in the draft."
+    if undo:
+        answers.tell(words, act=lambda: _undo(version, step))
+    else:
+        st.toast(words, icon=":material/edit_note:")
+
+
+def _undo(version: Version, step: Step) -> None:
+    """Undo the step if it is still the last one of the draft."""
+    if drafts.steps(version)[-1:] != [step]:
+        raise UserError("The draft has changed since, so nothing was undone.")
+    drafts.undo(version)
+    answers.tell("Undone")

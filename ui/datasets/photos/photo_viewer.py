@@ -206,11 +206,15 @@ def _press(version: Version, photo: str, key: str) -> None:
         st.toast(plain(str(error)), icon=":material/error:")
         return
     if key == LEAVE_OUT:
-        edit_forms.add_step(version, "ds_viewer", lambda: edits.leave_out([record.path]))
+        edit_forms.add_step(
+            version, "ds_viewer", lambda: edits.leave_out([record.path]), undo=False
+        )
         return
     name = _classes(version, record, steps).get(key, "")
     if name and name != _label(record, steps):
-        edit_forms.add_step(version, "ds_viewer", lambda: edits.relabel([record.path], name))
+        edit_forms.add_step(
+            version, "ds_viewer", lambda: edits.relabel([record.path], name), undo=False
+        )
 
 
 def _undo(version: Version) -> None:
