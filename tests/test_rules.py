@@ -315,7 +315,7 @@ ui.tuning > core core.backends core.bin core.datasets core.io core.jobs core.job
 ui.models > core core.evaluation core.io core.models ui ui.notices ui.shared
 ui.endpoints > core core.aws core.backends core.backends.sagemaker.inventory core.datasets
     core.datasets.editing core.endpoints core.evaluation core.io core.jobs core.jobs.status
-    core.models ui ui.aws ui.components ui.models ui.shared
+    core.models ui ui.aws ui.components ui.models ui.notices ui.shared
 ui.batch > core core.backends core.batch core.datasets core.datasets.editing core.evaluation
     core.io core.jobs core.jobs.status core.models ui ui.components ui.models ui.notices
     ui.shared ui.training
