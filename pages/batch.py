@@ -13,7 +13,6 @@ from ui.batch import review as review_queue
 from ui.guard import guard
 from ui.notices import missing, title
 from ui.shared import jobs_table
-from ui.text import plain
 
 guard()
 
@@ -22,7 +21,6 @@ if job:
     title.show_job(job, "Batch")
     with messages.report_errors():
         links.link("batch", "All batches", ":material/arrow_back:")
-        st.title(plain(job.name))
         batch_job.show(job)
 elif links.parameter("view") == "review":
     title.show("Review queue", "Batch")

@@ -11,7 +11,6 @@ from ui.endpoints import attach as endpoint_attach
 from ui.endpoints import form as deploy_form
 from ui.endpoints import list as endpoint_list
 from ui.endpoints import load_test as endpoint_load
-from ui.endpoints import stop as endpoint_stop
 from ui.endpoints import view as endpoint_view
 from ui.guard import guard
 from ui.notices import missing, title
@@ -41,7 +40,6 @@ else:
     if wanted:
         missing.note("endpoint", wanted)
     st.title("Deploy")
-    endpoint_stop.offer_undo()
     found = models.listing()
     deploy_form.show(found)
     endpoint_attach.show(found)

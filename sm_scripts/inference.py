@@ -110,7 +110,7 @@ def output_fn(prediction: Answer, accept: str) -> str:
 def predict_batch(
     model: models.Model, photos: list[torch.Tensor], top_k: int = TOP_K
 ) -> list[Answer]:
-    """Answer for decoded photos (uint8 [3, height, width], any sizes), in their order."""
+    """Return answers for decoded photos (uint8 [3, height, width], any sizes), in their order."""
     probabilities, unfamiliar = score_batch(model, photos)
     best = probabilities.topk(min(top_k, probabilities.shape[1]), dim=1)
     threshold = model.info["unsure_threshold"]

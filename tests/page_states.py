@@ -3,8 +3,17 @@ words and the accessibility tests walk through."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from unittest import mock
+
+from core.backends import LOCAL, Endpoint, EndpointState
 from core.datasets import store
 from core.jobs import store as jobs
+from core.jobs.specs import EndpointSpec
+from core.jobs.status.endpoints import Figures, Form, LocalDetails
 
 DATASET_VIEWS = ("Photos", "Map", "Issues", "Classes", "Report", "History", "New+version", "Export")
 MODEL_VIEWS = ("Confusion", "Mistakes", "Photos", "Classes", "Calibration", "Compare", "About")
@@ -31,6 +40,7 @@ def over_the_old_home() -> list[str]:
     return [
         *PAGES,
         f"{of}&photo={photo}",
+        f"{of}&photo_page={photo}",
         *(f"{of}&ds_view={view}" for view in DATASET_VIEWS),
         f"{of}&ds_view=Photos&ds_select=true",
         "datasets?view=import",
@@ -52,3 +62,34 @@ def over_the_old_home() -> list[str]:
 def of_an_endpoint(endpoint_id: str) -> list[str]:
     """Return the addresses of an endpoint's page."""
     return [f"deploy?endpoint={endpoint_id}&dp_view={view}" for view in ENDPOINT_VIEWS]
+
+
+@contextmanager
+def endpoints_in_every_state() -> Iterator[list[str]]:
+    """Yield the ids of endpoints that look live, starting and failed, without any server."""
+    states = (EndpointState.IN_SERVICE, EndpointState.CREATING, EndpointState.FAILED)
+    known = [_endpoint(state) for state in states]
+    figures = Figures(requests=12, photos=12, errors=1, waiting=0, timed=12, p50_ms=8.1, p95_ms=9.4)
+    with (
+        mock.patch.object(type(LOCAL), "endpoints", return_value=known),
+        mock.patch.object(type(LOCAL), "figures", return_value=figures),
+    ):
+        yield [endpoint.id for endpoint in known]
+
+
+def _endpoint(state: EndpointState) -> Endpoint:
+    spec = EndpointSpec(f"Endpoint {state}", _only("training", "Small"), capture_share=0.5)
+    job, lock = jobs.create(spec.id, "endpoint", spec.name, LOCAL.name, asdict(spec))
+    if lock is not None:
+        os.close(lock)
+    chosen = Form(
+        photos=64, same_class=64, max_difference=0.01, milliseconds=8.1, plain_milliseconds=24.3
+    )
+    details = LocalDetails(form="OpenVINO bf16", chosen=chosen, smoke_ms=8, start_seconds=5.0)
+    reason = ""
+    if state is EndpointState.FAILED:
+        reason = "The server exited with code 1."
+    return Endpoint(
+        job.id, job.name, LOCAL.name, spec.model_id, state, job.created, reason=reason,
+        details=details,
+    )  # fmt: skip

@@ -249,7 +249,7 @@ core.jobs.status > core core.jobs
 core.datasets > core core.aws core.bin core.io
 core.datasets.planning > core core.datasets.importing core.datasets.planning.tables core.io
 core.datasets.planning.tables > core core.datasets.planning core.io
-core.datasets.sample > core
+core.datasets.sample >
 core.datasets.editing > core core.datasets core.io
 core.datasets.importing > core core.aws core.datasets core.datasets.editing
     core.datasets.planning core.datasets.sample core.io

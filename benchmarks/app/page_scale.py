@@ -34,18 +34,19 @@ from core.jobs import processes
 MANY, FEW, CLASSES = 1_000_000, 1_000, 20
 # The views: the parameters in the address, and the rows that are then on the page.
 VIEWS: dict[str, tuple[Mapping[str, str], Query, int]] = {
-    "all photos": ({}, Query(), 0),
-    "one class": ({"ds_class": "Species 010"}, Query(label="Species 010"), 0),
-    "a search by name": ({"ds_find": "/00000"}, Query(name="/00000"), 0),
+    "all photos": ({}, Query(sort="mixed"), 0),
+    "sorted by class": ({"ds_sort": "Class"}, Query(), 0),
+    "one class": ({"ds_class": "Species 010"}, Query(label="Species 010", sort="mixed"), 0),
+    "a search by name": ({"ds_find": "/00000"}, Query(name="/00000", sort="mixed"), 0),
     "sorted by file size": (
         {"ds_sort": "File size", "ds_down": "true"},
         Query(sort="size_bytes", descending=True),
         0,
     ),
-    "a page in the middle": ({"ds_page": "{middle}"}, Query(), 1),
+    "a page in the middle": ({"ds_page": "{middle}"}, Query(sort="mixed"), 1),
     "filtered by a number": (
         {"ds_meta": "number 0", "ds_meta_from": "0.5"},
-        Query(metadata=(("number 0", "0.5", ""),)),
+        Query(metadata=(("number 0", "0.5", ""),), sort="mixed"),
         0,
     ),
     "sorted by a time": (

@@ -98,8 +98,7 @@ def load() -> Account:
 
 
 def save(account: Account) -> None:
-    """Save the account for every session. Raises UserError, naming the field, for an invalid
-    value."""
+    """Save the account for every session. Raises UserError as `check`."""
     check(account)
     with files.locked(settings.home(), "home"):
         files.write_json(settings.home() / FILE, asdict(account))

@@ -97,8 +97,7 @@ def client(name: str, *, region: str = "", read_seconds: float = READ_SECONDS) -
 
 @lru_cache(maxsize=8)
 def _session(_environment: tuple[tuple[str, str], ...]) -> Any:
-    """Return one session for all clients: each session's copy of AWS's endpoint rules takes 8
-    MB."""
+    """Return one session for all clients: a session's endpoint rules take 8 MB."""
     import boto3
 
     return boto3.Session()

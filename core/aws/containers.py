@@ -79,9 +79,8 @@ def registry(region: str) -> str:
     number = REGISTRIES.get(region)
     if number is None:
         raise UserError(
-            f"No AWS image is known for the region {region}. Enter the address of an image on "
-            "the AWS "
-            "page.",
+            f"No AWS image is known for the region {region}. Enter the address of an image on the "
+            "AWS page.",
             field="region",
         )
     return f"{number}.dkr.ecr.{region}.amazonaws.com"

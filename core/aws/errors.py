@@ -173,8 +173,7 @@ def _refusal(error: BaseException) -> str:
     if code in DENIED:
         return (
             f"The permission {_action(error, message)} is missing. Add it to the policy of the "
-            "user "
-            f"or role that runs Fieldmark. AWS: {message}"
+            f"user or role that runs Fieldmark. AWS: {message}"
         )
     if code == QUOTA:
         return (

@@ -138,8 +138,7 @@ def _bucket(account: Account, client: MakeClient) -> Check:
     if where != account.region:
         words = (
             f"{account.bucket} is in {where}, but jobs run in {account.region}. SageMaker can't "
-            "read "
-            "a bucket of another region."
+            "read a bucket of another region."
         )
         return Check(
             "Bucket",
@@ -190,8 +189,7 @@ def _quotas(account: Account, client: MakeClient, wanted: Sequence[Wanted]) -> C
         places = [f"{item.quota}: {_quota_page(account, found[item.quota][1])}" for item in short]
         fix = (
             "New accounts often have a quota of 0. Request an increase (free; takes minutes to "
-            "days), "
-            "or choose another type:"
+            "days), or choose another type:"
         )
         return Check("Quotas", Verdict.BAD, "; ".join(lines) + ".", fix, "\n".join(places))
     if missing:
@@ -201,8 +199,7 @@ def _quotas(account: Account, client: MakeClient, wanted: Sequence[Wanted]) -> C
 
 
 def _quota_values(client: Any, names: set[str]) -> dict[str, tuple[float, str]]:
-    """Return value and code of each quota by name; stops once all are found, as there are
-    thousands."""
+    """Return value and code of each quota by name; stops early: there are thousands."""
     found: dict[str, tuple[float, str]] = {}
     for page in client.get_paginator("list_service_quotas").paginate(ServiceCode="sagemaker"):
         for quota in page["Quotas"]:

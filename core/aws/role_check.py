@@ -119,8 +119,7 @@ def may_be_passed(account: Account, client: MakeClient, arn: str) -> Check:
         words = f"The permission to pass the role to SageMaker can't be checked ({short(error)})."
         fix = (
             "Jobs may work nevertheless. If a job fails with AccessDenied on iam:PassRole, add "
-            "this "
-            "statement to the policy of your user or role:"
+            "this statement to the policy of your user or role:"
         )
         return Check("PassRole", Verdict.UNSURE, words, fix, json.dumps(statement, indent=1))
     decisions = [result["EvalDecision"] for result in answer["EvaluationResults"]]

@@ -1,8 +1,8 @@
-"""Looking through a manifest a page at a time: filtered, searched and sorted by column, without
-ever reading the whole of it.
+"""Browse a manifest a page at a time: filtered, searched and sorted by column, without reading it
+whole.
 
-Positions that pass are kept for the latest queries: a manifest never changes, and turning a page
-then costs only that page's rows.
+The positions that pass are cached for the latest queries. A manifest never changes, so another page
+costs only its own rows.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ from core.errors import UserError
 Positions = npt.NDArray[np.int32]
 Values = npt.NDArray[np.float64]
 
-# What photos can be sorted by, and the columns that is made of; the manifest itself is sorted by
-# label and path.
+# The orders, each with the columns that it needs; the manifest itself is sorted by label and path.
 SORTS: dict[str, tuple[str, ...]] = {
     "label": (),
     "path": ("path",),
@@ -40,9 +39,9 @@ SORTS: dict[str, tuple[str, ...]] = {
     "mixed": ("image_id",),
 }
 # Row groups whose photos are mixed with each other: a page of a large manifest reads no more.
-MIXED_GROUPS = 8
+MIXED_GROUPS = 6
 RANGES = ("width", "height", "aspect")
-# Before the name of a column of the metadata that photos are sorted by.
+# Prefix of an order by a metadata column.
 METADATA = "metadata:"
 KEPT_QUERIES = 8
 KEPT_PAGES = 16
@@ -51,13 +50,13 @@ PAGE_ROWS = 1_000
 
 @dataclass(frozen=True)
 class Query:
-    """Which rows, in which order.
+    """The rows to show, and their order.
 
-    `name` is looked for in the path, whatever its capitals. `ranges` are (one of RANGES, from, to),
-    ends included; a photo whose size is not known is in none. `problem`: only those with (True) or
-    without (False) one. `unlabelled`: only those without a label. `metadata` are (column, from,
-    to), as text: of numbers and times the ends, each of which may be empty; of a flag `true` or
-    `false`, of text a part of it, both in `from`. `sort` may be METADATA and a column.
+    `name` is a part of the path, in any case. `ranges` are (one of RANGES, from, to), ends
+    included; a photo of unknown size is in no range. `problem`: only rows with (True) or without
+    (False) one. `unlabelled`: only photos without a label. `metadata` are (column, from, to), as
+    text: for numbers and times the ends, each of which may be empty; for a flag `true` or `false`,
+    for text a part of it, both in `from`. `sort` may be METADATA and a column.
     """
 
     label: str = ""
@@ -76,7 +75,7 @@ class Query:
                 f"Photos can't be sorted by {self.sort!r}. Use {', '.join(SORTS)}.", field="sort"
             )
         if any(name not in RANGES for name, _, _ in self.ranges):
-            raise UserError(f"There are ranges of {', '.join(RANGES)} only.", field="ranges")
+            raise UserError(f"Ranges can be set for {', '.join(RANGES)} only.", field="ranges")
 
     @property
     def is_everything(self) -> bool:
@@ -85,11 +84,10 @@ class Query:
 
 
 def page(path: Path, query: Query, offset: int = 0, limit: int = 60) -> tuple[pd.DataFrame, int]:
-    """Rows `offset` to `offset + limit` (at most PAGE_ROWS) of those that pass, and how many pass
-    in all.
+    """Return rows `offset` to `offset + limit` (at most PAGE_ROWS) of those that pass, and the
+    number of all that pass.
 
-    Raises NotFound where the file is missing or damaged.
-    """
+    Raises NotFound when the file is missing or damaged."""
     try:
         stamp = stamp_of(path)
         return _page(path, stamp, query, offset, min(limit, PAGE_ROWS)).copy(), _count(
@@ -100,7 +98,7 @@ def page(path: Path, query: Query, offset: int = 0, limit: int = 60) -> tuple[pd
 
 
 def count(path: Path, query: Query) -> int:
-    """How many rows pass. Raises NotFound where the file is missing or damaged."""
+    """Return the number of rows that pass. Raises NotFound when the file is missing or damaged."""
     try:
         return _count(path, stamp_of(path), query)
     except (OSError, pa.ArrowException) as error:
@@ -117,9 +115,9 @@ def position(path: Path, query: Query, photo: str) -> int | None:
 
 
 def has_boxes(path: Path) -> bool:
-    """Whether any row has a box; asked of the file's statistics.
+    """Whether any row has a box, by the statistics of the file.
 
-    Raises NotFound where the file is missing or damaged.
+    Raises NotFound when the file is missing or damaged.
     """
     try:
         return _has_boxes(path, stamp_of(path))
@@ -180,13 +178,12 @@ def _page(
         chosen = np.arange(min(offset, total), min(offset + limit, total), dtype=np.int32)
     else:
         chosen = positions(path, stamp, query)[offset : offset + limit]
-    with pq.ParquetFile(path) as file:
-        return _rows_at(file, chosen)
+    return _rows_at(path, stamp, chosen)
 
 
 @lru_cache(maxsize=KEPT_QUERIES)
 def positions(path: Path, _stamp: tuple[int, int], query: Query) -> Positions:
-    """Places in the file of the rows that pass, in the query's order."""
+    """Return the positions in the file of the rows that pass, in the query's order."""
     with pq.ParquetFile(path) as file:
         chosen = _matching(file, query)
         for condition in query.metadata:
@@ -234,8 +231,8 @@ def _mixed(file: pq.ParquetFile, chosen: Positions) -> Positions:
 
 
 def _matching(file: pq.ParquetFile, query: Query) -> Positions:
-    """Places of the rows that pass, in the order of the file; row groups that can't hold any are
-    not read."""
+    """Return the positions of the rows that pass, in the order of the file; row groups without any
+    are not read."""
     columns = _needed(query)
     if not columns:
         return np.arange(file.metadata.num_rows, dtype=np.int32)
@@ -298,13 +295,13 @@ def _may_hold(statistics: Any, value: str) -> bool:
 
 
 def measures(table: pa.Table) -> dict[str, Values]:
-    """Width and height in pixels, and width through height; 0 where they are not known."""
+    """Return width and height in pixels and the aspect ratio; 0 if they are unknown."""
     width, height = (table[name].to_numpy().astype(np.float64) for name in ("width", "height"))
     return {"width": width, "height": height, "aspect": width / np.maximum(height, 1)}
 
 
 def _key(table: pa.Table, sort: str) -> Any:
-    """What to sort by, a value per row: numbers, or pyarrow's strings."""
+    """Return the sort key of each row: numbers, or pyarrow's strings."""
     if sort in ("path", "split"):
         return table[sort].combine_chunks()
     if sort in ("pixels", "aspect", "box"):
@@ -321,20 +318,27 @@ def _key(table: pa.Table, sort: str) -> Any:
     return table[sort].to_numpy().astype(np.float64)
 
 
-def _rows_at(file: pq.ParquetFile, positions: Positions) -> pd.DataFrame:
-    """These rows, in this order; only their row groups are read."""
-    starts = np.cumsum(
-        [0]
-        + [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)]
-    )
+def _rows_at(path: Path, stamp: tuple[int, int], positions: Positions) -> pd.DataFrame:
+    """Return these rows, in this order; only their row groups are read."""
+    metadata = pq.read_metadata(path)
+    sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+    starts = np.cumsum([0, *sizes])
     owners = np.searchsorted(starts, positions, side="right") - 1
     parts, places = [manifest.SCHEMA.empty_table()], [np.empty(0, dtype=np.int64)]
     for group in np.unique(owners):
         here = np.flatnonzero(owners == group)
-        parts.append(file.read_row_group(int(group)).take(positions[here] - starts[group]))
+        rows = _row_group(path, stamp, int(group))
+        parts.append(rows.take(positions[here] - starts[group]))
         places.append(here)
     frame: pd.DataFrame = pa.concat_tables(parts).to_pandas()
     return frame.iloc[np.argsort(np.concatenate(places), kind="stable")].reset_index(drop=True)
+
+
+@lru_cache(maxsize=MIXED_GROUPS)
+def _row_group(path: Path, _stamp: tuple[int, int], group: int) -> pa.Table:
+    """Return a row group; the latest are cached, because the next page reads the same ones."""
+    with pq.ParquetFile(path) as file:
+        return file.read_row_group(group)
 
 
 @lru_cache(maxsize=KEPT_QUERIES)
@@ -342,8 +346,7 @@ def _has_boxes(path: Path, _stamp: tuple[int, int]) -> bool:
     with pq.ParquetFile(path) as file:
         place = manifest.COLUMNS.index("box_x")
         groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
-        # Without statistics nobody knows: then the page offers to draw boxes, and perhaps draws
-        # none.
+        # Without statistics a file may have boxes: the page then offers to draw them.
         return any(
             (stats := about.column(place).statistics) is None or stats.null_count < about.num_rows
             for about in groups

@@ -1,8 +1,8 @@
-"""A version taken elsewhere: as folders, as a table, or as the manifest that SageMaker's own
-training images read.
+"""Exports of a version: as folders, as a table, or as the manifest that SageMaker's built-in
+algorithms read.
 
-Everything is written to a file or folder of our own making and appears whole or not at all; nothing
-of the dataset is changed.
+Everything is written to a new file or folder and appears entirely or not at all; the dataset is not
+changed.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ Entry = tuple[Path, str, str]
 
 USED = ("train", "validation", "test")
 CHUNK = 2**18
-# What file systems take, less the suffix of two files of one name.
+# The limit of file systems, less the suffix for two files of one name.
 MAX_NAME_BYTES = 230
 
 
 def used(version: Version) -> pd.DataFrame:
-    """The rows in train, validation and test."""
+    """Return the rows in train, validation and test."""
     return store.manifest_of(version, filters=[("split", "in", list(USED))]).reset_index(drop=True)
 
 
 def folders(version: Version, target: Path, progress: Progress = lambda done, total: None) -> Path:
-    """A ZIP at `target` with `<split>/<class>/<photo>`, the bytes as they are, and manifest.csv.
+    """Write a ZIP at `target` with `<split>/<class>/<photo>`, original files, and manifest.csv.
 
-    It can be imported again as it is.
+    It can be imported again unchanged.
 
-    Raises UserError where nothing is in use, where the disk is too small, and for a class name that
-    is no folder's name.
+    Raises UserError when no photo is in a split, when the disk is too small, and for a class name
+    that can't be a folder name.
     """
     entries = _entries(version)
     files.require_free_space(target.parent, _size(version), "The export")
@@ -63,17 +63,16 @@ def folders(version: Version, target: Path, progress: Progress = lambda done, to
 
 
 def stream(version: Version) -> Iterator[bytes]:
-    """The same ZIP piece by piece, for a download that begins at once and leaves nothing on the
-    disk.
+    """Yield the same ZIP in pieces, for a download that starts at once and needs no disk space.
 
-    Raises as `folders` does, and where a photo is not there any more: before the first piece, since
-    a download can't say so later.
+    Raises as `folders` does, and when a photo is missing: before the first piece, because a
+    download can't report an error later.
     """
     entries = _entries(version)
     for path, shown, _ in entries:
         if not path.is_file():
             raise FieldmarkError(
-                f"{shown} is not there any more. Bring it back, or leave it out, then export."
+                f"{shown} is missing. Restore the file or leave the photo out, then export again."
             )
     return _streamed(version, entries)
 
@@ -81,19 +80,20 @@ def stream(version: Version) -> Iterator[bytes]:
 def into_folder(
     version: Version, target: Path, progress: Progress = lambda done, total: None
 ) -> Path:
-    """The new folder `target` with `<split>/<class>/<photo>` and manifest.csv, whole or not at all;
-    the photos are copies.
+    """Create the folder `target` with `<split>/<class>/<photo>` and manifest.csv, entirely or not
+    at all; the photos are copies.
 
-    Raises UserError where there is such a folder already, and as `folders` does.
+    Raises UserError when the folder exists, and as `folders` does.
     """
     if target.exists():
         raise UserError(
-            f"{target} is there already, and nothing in it is replaced. Name a new folder.",
+            f"{target} is there already, and an export never replaces files. Choose a new folder.",
             field="path",
         )
     if not target.parent.is_dir():
         raise UserError(
-            f"There is no folder {target.parent}. Make it first, or name another one.", field="path"
+            f"The folder {target.parent} does not exist. Create it, or choose another.",
+            field="path",
         )
     entries = _entries(version)
     files.require_free_space(target.parent, _size(version), "The export")
@@ -102,7 +102,7 @@ def into_folder(
 
 
 def unfinished(target: Path) -> Iterator[Path]:
-    """What exports to `target` that did not come to their end may have left beside it."""
+    """Return what interrupted exports to `target` may have left beside it."""
     return target.parent.glob(f"{glob.escape(_making(target))}[0-9a-f]*")
 
 
@@ -133,19 +133,19 @@ def _copy(entries: Sequence[Entry], folder: Path, progress: Progress) -> None:
 
 
 def table(version: Version, *, exact: bool = False) -> str:
-    """Return the whole manifest as CSV, every row and column, what was left out included, and what
-    else is known of the photos, but for the places.
+    """Return the whole manifest as CSV, every row and column with the metadata of the photos,
+    except their coordinates. Rows left out are included.
 
-    Beside the photos it can be imported again. It is for a spreadsheet, which would run some names
-    as formulas (core/io/cells.py), unless `exact`: then every cell is as it is, for a program.
+    Beside the photos it can be imported again. It is made for spreadsheets, which would run some
+    names as formulas (core/io/cells.py); with `exact` every cell is unchanged, for programs.
     """
     frame = _with_metadata(version, store.manifest_of(version))
     return str(frame.to_csv(index=False)) if exact else cells.safe_csv(frame)
 
 
 def _listing(version: Version, entries: Sequence[Entry]) -> str:
-    """The rows of the photos in an export of folders, by their paths there, with what else is known
-    of them but the places; `source_path` is the path in the dataset."""
+    """Return the rows of the photos in an export of folders, by their paths there, with their
+    metadata except coordinates; `source_path` is the path in the dataset."""
     rows = used(version)
     rows = _with_metadata(version, rows)
     rows = rows.assign(source_path=rows["path"], path=[name for _, _, name in entries])
@@ -153,9 +153,9 @@ def _listing(version: Version, entries: Sequence[Entry]) -> str:
 
 
 def _with_metadata(version: Version, rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a manifest with what else is known of the photos.
+    """Return the rows of a manifest with the metadata of the photos.
 
-    Where they were taken is left out: that is nobody's business that was not asked for.
+    Coordinates are left out, so that an export never discloses them by accident.
     """
     known = metadata.aligned(store.metadata_of(version), rows["path"])
     places = [name for name in known if str(name).casefold() in metadata.PLACES]
@@ -164,16 +164,16 @@ def _with_metadata(version: Version, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def augmented(version: Version, prefix: str, split: str) -> str:
-    """One split as an augmented manifest: a JSON object per line with `source-ref` below `prefix`
-    (an S3 address), the class's number as `label`, and `label-metadata` with its name, as Ground
-    Truth writes it for single-label image classification.
+    """Return one split as an augmented manifest: a JSON object per line with `source-ref` below
+    `prefix` (an S3 address), the class's number as `label`, and `label-metadata` with its name, as
+    Ground Truth writes it for single-label image classification.
 
-    Raises UserError for a prefix that is no S3 address and for a split that has no photos.
+    Raises UserError for a prefix that is not an S3 address and for a split without photos.
     """
     if not prefix.startswith("s3://") or not prefix[5:].strip("/"):
         raise UserError(
-            f"{prefix!r} is no S3 address. Write s3://bucket/folder, where the photos are or will "
-            "be.",
+            f"{prefix!r} is not an S3 address. Enter the location of the photos, such as "
+            "s3://bucket/folder.",
             field="prefix",
         )
     rows = used(version)
@@ -237,10 +237,10 @@ def _streamed(version: Version, entries: Sequence[Entry]) -> Iterator[bytes]:
 
 
 def _entries(version: Version) -> list[Entry]:
-    """Where each photo in use lies, its path as shown, and its name in an export."""
+    """Return the file of each photo in use, its path as shown, and its name in an export."""
     rows, dataset = used(version), store.dataset(version.dataset_id)
     if rows.empty:
-        raise UserError("No photo of this version is in a split, so there is nothing to export.")
+        raise UserError("No photo of this version is in a split, so the export would be empty.")
     remote.bring(dataset.root, rows["path"])
     return [
         (store.image_path(dataset, path), str(path), name)
@@ -267,8 +267,8 @@ def _names(rows: pd.DataFrame) -> Iterator[str]:
 
 
 def _folder_name(label: str) -> str:
-    """The folder of a class. manifest.csv has the label as it is; here it must be found again by an
-    import, and by a file system."""
+    """Return the folder of a class. manifest.csv has the exact label; the folder must be a valid
+    name that an import recognises."""
     if "/" in label or "\\" in label or label in (".", ".."):
         raise UserError(
             f"The class {label!r} can't be the name of a folder. Relabel it, then export."

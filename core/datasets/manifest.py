@@ -1,4 +1,4 @@
-"""The manifest: one row per image, kept as Parquet, read by column, handed to the training script
+"""The manifest: one row per photo, stored as Parquet, read by column, passed to the training script
 as CSV."""
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ Counts = dict[str, dict[str, int]]
 
 
 def frame_of(columns: Mapping[str, Any]) -> pd.DataFrame:
-    """A manifest from columns of equal length.
+    """Return a manifest made of columns of equal length.
 
-    Columns left out are empty: no box, no official split, no problem, split 'unused'.
+    Missing columns are empty: no box, no official split, no problem, split 'unused'.
     """
     length = len(columns["path"])
     defaults: dict[str, Any] = {
@@ -70,8 +70,8 @@ def frame_of(columns: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def validate(frame: pd.DataFrame) -> None:
-    """UserError where `frame` is not a manifest: other columns, a path twice or outside the root,
-    an unknown split, a bad row in use."""
+    """Raise UserError when `frame` is not a manifest: other columns, a path twice or outside the
+    root, an unknown split, a row with a problem in use."""
     if tuple(frame.columns) != COLUMNS:
         raise UserError(
             f"A manifest has the columns {', '.join(COLUMNS)}; this one has "
@@ -83,29 +83,31 @@ def validate(frame: pd.DataFrame) -> None:
     for wrong, text in (
         (frame[list(COLUMNS)].drop(columns=list(BOX)).isna().any(axis=1), "a value is missing"),
         ((path == "") | outside, "the path leads outside the dataset"),
-        (path.duplicated(), "the path stands in the manifest twice"),
+        (path.duplicated(), "the path is in the manifest twice"),
         ((label == "") & (frame["split"] != "unused"), "a photo without a label is in use"),
         (
             ~frame["split"].isin(settings.SPLITS),
-            f"the split is none of {', '.join(settings.SPLITS)}",
+            f"the split is not one of {', '.join(settings.SPLITS)}",
         ),
         (
             ~frame["official"].isin(OFFICIAL),
-            "the official split is neither train, validation, test nor empty",
+            "the official split is not train, validation, test or empty",
         ),
-        (~usable & (frame["split"] != "unused"), "an image with a problem is in use"),
-        (usable & ~frame["image_id"].str.fullmatch(r"[0-9a-f]{64}"), "the image_id is no SHA-256"),
-        (usable & ((frame["width"] < 1) | (frame["height"] < 1)), "the image has no size"),
+        (~usable & (frame["split"] != "unused"), "a photo with a problem is in use"),
+        (
+            usable & ~frame["image_id"].str.fullmatch(r"[0-9a-f]{64}"),
+            "the image_id is not a SHA-256",
+        ),
+        (usable & ((frame["width"] < 1) | (frame["height"] < 1)), "the photo has no size"),
     ):
         if wrong.any():
             raise UserError(f"Manifest row {path[wrong].iloc[0]!r}: {text}.")
 
 
 def write(frame: pd.DataFrame, path: Path) -> None:
-    """Writes `frame` to `path` whole or not at all. Raises UserError as `validate` does.
+    """Write `frame` to `path`, entirely or not at all. Raises UserError as `validate` does.
 
-    Rows are sorted by label and path, so that the row groups of one class lie together and a
-    filtered page reads few of them.
+    Rows are sorted by label and path, so that a page of one class reads few row groups.
     """
     validate(frame)
     table = _table(frame.sort_values(["label", "path"], kind="stable"))
@@ -116,10 +118,10 @@ def write(frame: pd.DataFrame, path: Path) -> None:
 def read(
     path: Path, columns: Sequence[str] | None = None, filters: Filters | None = None
 ) -> pd.DataFrame:
-    """The rows that pass every one of `filters`, `(column, operator, value)` as pyarrow takes them;
-    only `columns` are read.
+    """Return the rows that pass all `filters`, `(column, operator, value)` as in pyarrow; only
+    `columns` are read.
 
-    Raises NotFound where the file is missing or damaged.
+    Raises NotFound when the file is missing or damaged.
     """
     try:
         table = pq.read_table(
@@ -133,16 +135,16 @@ def read(
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """The same columns as CSV (UTF-8, header, no value written as an empty field): what
-    `sm_scripts/train.py` reads."""
+    """Write the manifest as CSV for `sm_scripts/train.py` (UTF-8, with a header; a missing value is
+    an empty field)."""
     validate(frame)
     with files.atomic(path) as file:
         pa.csv.write_csv(_table(frame), file)
 
 
 def counts(frame: pd.DataFrame) -> Counts:
-    """`{label: {split: number of images}}`, labels in order, every split named; photos without a
-    label are not among them."""
+    """Return `{label: {split: number of photos}}`, labels in order, with every split; unlabelled
+    photos are left out."""
     table = (
         frame[frame["label"] != ""]
         .groupby(["label", "split"])
@@ -157,8 +159,8 @@ def counts(frame: pd.DataFrame) -> Counts:
 
 
 def classes(frame: pd.DataFrame) -> list[str]:
-    """The labels that have an image in train, in order: what a model trained on this manifest can
-    say."""
+    """Return the labels with a photo in train, in order: the classes of a model trained on this
+    manifest."""
     return sorted(frame.loc[frame["split"] == "train", "label"].unique())
 
 

@@ -1,6 +1,5 @@
-"""What else is known of photos, beside the manifest: columns of the tables they came with, folders
-above them, and what their cameras wrote; typed, a row per photo.
-"""
+"""The metadata of photos beside the manifest: columns of their tables, folders above them and
+camera data; typed, a row per photo."""
 
 from __future__ import annotations
 
@@ -34,10 +33,10 @@ _TIME = re.compile(
 def frame_of(
     ids: Sequence[str], paths: Sequence[str], records: Sequence[Mapping[str, str]]
 ) -> pd.DataFrame:
-    """A table of typed columns, one row per photo; empty where a record lacks a column.
+    """Return a table of typed columns, one row per photo; empty if a record lacks a column.
 
-    At most MAX_COLUMNS columns are kept, those that most records have first; a column that is
-    called like one of the manifest gets a number after its name.
+    At most MAX_COLUMNS columns are kept, those with most values first; a column named like one of
+    the manifest gets a number after its name.
     """
     names = _names(records)
     columns = {
@@ -48,23 +47,23 @@ def frame_of(
 
 
 def write(frame: pd.DataFrame, path: Path) -> None:
-    """Writes the table to `path` whole or not at all, in the order of its rows."""
+    """Write the table to `path`, entirely or not at all, in the order of its rows."""
     table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata()
     with files.atomic(path) as file:
         pq.write_table(table, file, row_group_size=manifest.ROW_GROUP, compression="zstd")
 
 
 def read(folder: Path, columns: Sequence[str] | None = None) -> pd.DataFrame | None:
-    """The metadata of the version in `folder`, or some of its columns; None where it has none.
+    """Return the metadata of the version in `folder`, or some of its columns; None if it has none.
 
-    Raises NotFound where the file is damaged.
+    Raises NotFound when the file is damaged.
     """
     path = folder / FILE
     return manifest.read(path, columns) if path.is_file() else None
 
 
 def columns_of(folder: Path) -> dict[str, str]:
-    """The columns of a version's metadata, each with its kind: number, time, flag or text."""
+    """Return the columns of a version's metadata with their kinds: number, time, flag or text."""
     path = folder / FILE
     if not path.is_file():
         return {}
@@ -76,7 +75,7 @@ def columns_of(folder: Path) -> dict[str, str]:
 
 
 def of_photo(folder: Path, path: str) -> dict[str, object]:
-    """What is known of one photo: its columns that have a value."""
+    """Return the metadata of one photo: its columns that have a value."""
     file = folder / FILE
     if not file.is_file():
         return {}
@@ -88,8 +87,8 @@ def of_photo(folder: Path, path: str) -> dict[str, object]:
 
 
 def units(folder: Path) -> dict[str, str] | None:
-    """For each image_id the one that stands for its group, as the photos came with it; None where
-    they came with no groups."""
+    """Return, for each image_id, the one that represents its group in the metadata; None if the
+    metadata has no groups."""
     if GROUP not in columns_of(folder):
         return None
     table = read(folder, ["image_id", GROUP])
@@ -100,7 +99,7 @@ def units(folder: Path) -> dict[str, str] | None:
 
 
 def aligned(table: pd.DataFrame | None, paths: Iterable[str]) -> pd.DataFrame:
-    """The rows for these paths, in their order; empty ones where nothing is known."""
+    """Return the rows for these paths, in their order; empty rows for paths without metadata."""
     wanted = pd.Index(list(paths))
     if table is None:
         return pd.DataFrame(index=wanted)
@@ -135,7 +134,7 @@ def _names(records: Sequence[Mapping[str, str]]) -> dict[str, str]:
 
 
 def _free(name: str, taken: set[str]) -> str:
-    """The name, numbered where the manifest or another column has it."""
+    """Return the name, with a number if the manifest or another column has it."""
     others = {*manifest.COLUMNS, *KEYS, *taken}
     number, found = 1, name
     while found in others:
@@ -145,7 +144,7 @@ def _free(name: str, taken: set[str]) -> str:
 
 
 def _typed(values: Sequence[str]) -> pd.Series:
-    """A column as what all of its values are: whole numbers, numbers, flags, times or text."""
+    """Return a column as the type of all its values: integers, numbers, flags, times or text."""
     filled = [value for value in values if value]
     for fits, make in (
         (_WHOLE.fullmatch, _whole),
@@ -182,7 +181,7 @@ def _flags(values: Sequence[str]) -> pd.Series | None:
 
 
 def _times(values: Sequence[str]) -> pd.Series | None:
-    """Local times as they are written, whatever zone stands behind them."""
+    """Return local times as written; a time zone behind them is ignored."""
     texts = [re.sub(r"(Z|[+-]\d\d:?\d\d)$", "", value) for value in values]
     texts = [
         re.sub(r"^(\d{4})[:/](\d{1,2})[:/]", r"\1-\2-", text).replace("T", " ") for text in texts

@@ -1,5 +1,5 @@
-"""Photos filtered and sorted by what else is known of them: a value per row of the manifest, since
-metadata.parquet has its rows in the manifest's order."""
+"""Filter and sort photos by metadata: a value per row of the manifest, because metadata.parquet has
+its rows in the manifest's order."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ Condition = tuple[str, str, str]
 
 
 def passing(folder: Path, condition: Condition) -> npt.NDArray[np.bool_]:
-    """Which rows of the version in `folder` pass (column, from, to); rows without a value never do.
+    """Return which rows of the version in `folder` pass (column, from, to); rows without a value
+    never pass.
 
-    Raises UserError for a column that is not there and for ends that are none.
+    Raises UserError for an unknown column and for invalid ends.
     """
     name, low, high = condition
     values = _column(folder, name)
@@ -38,10 +39,10 @@ def passing(folder: Path, condition: Condition) -> npt.NDArray[np.bool_]:
 
 
 def ranks(folder: Path, name: str) -> npt.NDArray[np.float64]:
-    """A number per row that sorts as the column does; rows without a value come last, or, where
-    the order is turned round, first.
+    """Return a number per row that sorts like the column; rows without a value come last, or first
+    in descending order.
 
-    Raises UserError for a column that is not there.
+    Raises UserError for an unknown column.
     """
     values = _column(folder, name)
     ranked = values.rank(method="dense", na_option="bottom")
@@ -57,7 +58,7 @@ def _column(folder: Path, name: str) -> pd.Series:
 
 
 def _edge(text: str, kind: str, is_low: bool) -> float | pd.Timestamp:
-    """The end of a range; a day without a time is all of it."""
+    """Return the end of a range; a day without a time means the whole day."""
     try:
         if kind == "number":
             return float(text.replace(",", "."))

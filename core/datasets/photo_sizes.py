@@ -18,9 +18,9 @@ BINS = 40
 
 
 def histograms(path: Path, query: Query) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """How large the photos are that pass, but for the query's ranges: cells (`width`, `width_to`,
-    `height`, `height_to`, `photos`) and bars of the shape (`aspect`, `aspect_to`, `photos`), BINS
-    each way at most. Empty where no size is known."""
+    """Return the sizes of the photos that pass the query without its ranges: cells (`width`,
+    `width_to`, `height`, `height_to`, `photos`) and bars of the aspect ratio (`aspect`,
+    `aspect_to`, `photos`), at most BINS each way. Empty when no size is known."""
     try:
         return _sizes(
             path, browse.stamp_of(path), replace(query, ranges=(), sort="label", descending=False)
@@ -61,7 +61,7 @@ def _sizes(path: Path, stamp: tuple[int, int], query: Query) -> tuple[pd.DataFra
 
 
 def _edges(values: Values, *, whole: bool) -> Values:
-    """Borders of at most BINS bins, all of them whole numbers where asked; every value lies between
+    """Return the edges of at most BINS bins, as whole numbers if `whole`; every value is between
     the first and the last."""
     low, high = float(values.min()), float(values.max())
     if whole:

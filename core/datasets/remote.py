@@ -1,9 +1,9 @@
-"""Photos that stay in Amazon S3: a dataset's folder keeps copies of what was needed, and fetches
-what is needed next.
+"""Photos that stay in Amazon S3: a dataset's folder caches the photos that were needed and
+downloads others on demand.
 
-Beside such a folder `images` lie `images.s3.json`, the place in S3 that its paths begin at, and
-`images.s3.parquet`: the paths that are there, with their sizes and S3's ETags. A copy in the folder
-is whole. Folders without these files are ordinary ones, and nothing here does anything for them.
+Beside such a folder `images` are `images.s3.json`, the S3 location that its paths are relative to,
+and `images.s3.parquet`: the paths that exist, with their sizes and ETags. A file in the folder is
+complete. For folders without these files, which are ordinary ones, nothing here has any effect.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ Progress = Callable[[int, int], None]
 
 
 def begins(root: Path) -> str:
-    """The place in S3 that the paths below `root` begin at, as an address; empty for an ordinary
+    """Return the S3 location that the paths below `root` are relative to; empty for an ordinary
     folder."""
     place = _place(root)
     return place.uri if place else ""
 
 
 def lay_out(place: Place, folder: Path, meter: Meter) -> dict[str, int]:
-    """Makes `folder` show what lies below a place: an empty file for every object, so that its
-    layout can be recognised like that of any folder, and the tables as they are. What was left out
-    is counted by its reason.
+    """Make `folder` show what is below an S3 location: an empty file for every object, so that its
+    layout can be recognised like that of any folder, and the tables with their content. Files left
+    out are counted by reason.
 
-    Raises UserError where the person asked to stop, BackendError where S3 refuses.
+    Raises UserError when the person asked to stop, BackendError when S3 refuses.
     """
     count, ignored, found, tables = (
         meter.start_counting("Listing Amazon S3", "files"),
@@ -82,8 +82,8 @@ def lay_out(place: Place, folder: Path, meter: Meter) -> dict[str, int]:
 
 
 def _touch(path: Path) -> bool:
-    """Makes an empty file; False where a file stands where a folder would have to be, or the other
-    way round."""
+    """Create an empty file. Return False when a file is in the place of a folder, or a folder in
+    the place of the file."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -101,8 +101,8 @@ def _is_table(entry: Object) -> bool:
 
 
 def move(folder: Path, root: Path) -> None:
-    """Makes `root`, a folder inside `folder`, the one that stands for a place: the layout begins
-    further down."""
+    """Make `root`, a folder inside `folder`, the one that stands for an S3 location: the layout
+    begins further down."""
     place = _place(folder)
     if place is None or folder == root:
         return
@@ -121,8 +121,8 @@ def move(folder: Path, root: Path) -> None:
 
 
 def content(root: Path, path: str) -> bytes | images.Facts:
-    """The bytes of the photo at `path` below `root`, or why there are none: of the object in S3,
-    without keeping it, where the folder stands for a place."""
+    """Return the bytes of the photo at `path` below `root`, or why there are none. An object in S3
+    is read without caching it."""
     place = _place(root)
     if place is None:
         return images.content(root / path)
@@ -133,8 +133,8 @@ def content(root: Path, path: str) -> bytes | images.Facts:
 
 
 def unchanged(root: Path, other: Path, before: pd.DataFrame) -> dict[str, images.Facts]:
-    """What the manifest `before` says of objects that `root` and `other` both stand for and whose
-    ETag is the same; by path below `other`. They need not be read again."""
+    """Return what the manifest `before` says of objects that `root` and `other` share with the same
+    ETag, by path below `other`. They need not be read again."""
     mine, place = _place(root), _place(other)
     if (
         mine is None
@@ -157,8 +157,8 @@ def unchanged(root: Path, other: Path, before: pd.DataFrame) -> dict[str, images
 
 
 def forget(root: Path) -> int:
-    """Removes the copies of what lies in S3, also the empty files of an import; how many bytes that
-    were. Other files stay."""
+    """Remove the cached copies of objects in S3, and the empty files of an import; return the bytes
+    that were freed. Other files stay."""
     if _place(root) is None:
         return 0
     freed = 0
@@ -184,7 +184,7 @@ def _remove_empty_folders(root: Path) -> None:
 
 
 def kept(root: Path) -> tuple[int, int]:
-    """How many photos that lie in S3 have a copy here, and their bytes."""
+    """Return how many photos in S3 have a copy here, and their bytes."""
     known = _known(_list(root), _list(root).stat().st_mtime_ns)
     sizes = [
         path.stat().st_size
@@ -200,12 +200,12 @@ def bring(
     progress: Progress = lambda done, total: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, str]:
-    """Fetches those of `paths` that have no copy below `root` yet; by path, why some can't be had:
-    gone or changed in S3 since.
+    """Download those of `paths` that have no copy below `root` yet; return, by path, why some can't
+    be had: deleted or changed in S3 since the import.
 
-    Ended at any moment, it goes on where it was. Raises BackendError where S3 refuses, UserError
-    where the disk is too small; returns early where `should_stop` says so. Does nothing for an
-    ordinary folder.
+    An interrupted download continues at the next call. Raises BackendError when S3 refuses,
+    UserError when the disk is too small; returns early when `should_stop` says so. Does nothing for
+    an ordinary folder.
     """
     place = _place(root)
     if place is None:
@@ -251,9 +251,9 @@ def _each(
 
 
 def extend(root: Path, other: Path) -> str | None:
-    """Where the paths below `other` lie as seen from `root`, where both stand for places in S3 and
-    the one holds the other: '' or 'a/b/'. `root` knows the objects of `other` from then on. None
-    where they have nothing to do with each other."""
+    """Return the path of `other` as seen from `root`, when both stand for S3 locations and one
+    contains the other: '' or 'a/b/'. From then on `root` knows the objects of `other`. Returns None
+    when they have nothing in common."""
     mine, place = _place(root), _place(other)
     if (
         mine is None
@@ -272,7 +272,7 @@ def extend(root: Path, other: Path) -> str | None:
 
 @dataclass(frozen=True)
 class Origin:
-    """The object that a path below `root` stands for, as it was imported."""
+    """The S3 object of a path below `root`, as it was imported."""
 
     root: Path
     path: str
@@ -282,7 +282,7 @@ class Origin:
 
 
 def origins(root: Path, paths: Iterable[str]) -> dict[Path, Origin]:
-    """By file, the objects of those paths that lie in S3; nothing for an ordinary folder."""
+    """Return, by file, the objects of those paths that are in S3; empty for an ordinary folder."""
     place = _place(root)
     if place is None:
         return {}
@@ -336,7 +336,7 @@ def _table(root: Path) -> pd.DataFrame:
 
 @lru_cache(maxsize=4)
 def _known(path: Path, _changed: int) -> dict[str, tuple[int, str]]:
-    """Size and ETag by path; read again when the file has changed."""
+    """Return size and ETag by path; read again when the file has changed."""
     table = pd.read_parquet(path)
     return dict(
         zip(table["path"], zip(table["size"].astype(int), table["etag"], strict=True), strict=True)

@@ -29,7 +29,7 @@ KINDS = ("official", "stratified", "grouped", "by group", "k-fold")
 def apply(
     frame: pd.DataFrame, how: Mapping[str, Any], units: Mapping[str, str] | None = None
 ) -> pd.DataFrame:
-    """The split that `how` describes, as version.json keeps it: {"kind": "official",
+    """Return `frame` split as `how` describes, as stored in version.json: {"kind": "official",
     "validation_share", "seed"}, {"kind": "stratified", "grouped" or "by group", "ratios", "seed"},
     {"kind": "k-fold", "folds", "fold", "seed"}, with an optional "skip_small". "grouped" and "by
     group" need `units` (see `grouped`). Raises UserError as those functions do."""
@@ -44,9 +44,7 @@ def apply(
         raise UserError("These photos came with no groups. Choose another split.", field="split")
     if kind in ("grouped", "by group"):
         if units is None:
-            raise UserError(
-                "Nobody has looked for copies in this dataset yet. Inspect it first.", field="split"
-            )
+            raise UserError("Copies are not known yet. Inspect this dataset first.", field="split")
         return grouped(frame, how["ratios"], seed, units, skip_small=skip_small)
     if kind == "k-fold":
         return k_fold(frame, int(how["folds"]), int(how["fold"]), seed, skip_small=skip_small)
@@ -58,11 +56,11 @@ def apply(
 def stratified(
     frame: pd.DataFrame, ratios: Mapping[str, float], seed: int, *, skip_small: bool = False
 ) -> pd.DataFrame:
-    """`frame` with every usable image put into train, validation or test in these ratios (sum 1),
-    class by class.
+    """Return `frame` with every usable photo in train, validation or test in these ratios (sum 1),
+    stratified by class.
 
-    Each class gets at least one image in every part whose ratio is above 0. Rows with a problem
-    stay 'unused'. Raises UserError, by class name, where a class has too few images for that; with
+    Each class gets at least one photo in every split whose ratio is above 0. Rows with a problem
+    stay 'unused'. Raises UserError, with the class name, when a class has too few photos; with
     `skip_small` such classes become 'unused'.
     """
     ratios = _checked(ratios)
@@ -73,8 +71,8 @@ def stratified(
 
 
 def shared_out(frame: pd.DataFrame, ratios: Mapping[str, float], seed: int) -> pd.DataFrame:
-    """As `stratified`, of whatever there is: a class too small for every part goes where the ratios
-    put its few images."""
+    """Return as `stratified`, but without a minimum: a class too small for every split goes where
+    the ratios put its few photos."""
     return _split_rows(frame, _usable(frame), _checked(ratios), seed)[0]
 
 
@@ -86,9 +84,9 @@ def grouped(
     *,
     skip_small: bool = False,
 ) -> pd.DataFrame:
-    """As `stratified`, but photos that belong together never stand in two splits: `units` names for
-    an image_id the one that stands for its group (itself where it is not named). Ratios and class
-    sizes then count groups."""
+    """Return as `stratified`, but photos of one group are never in two splits. `units` maps an
+    image_id to the one that represents its group (by default itself). Ratios and class sizes then
+    count groups."""
     ratios = _checked(ratios)
     usable = _usable(frame)
     unit = frame["image_id"].map(units).fillna(frame["image_id"])
@@ -102,16 +100,15 @@ def grouped(
 def k_fold(
     frame: pd.DataFrame, folds: int, fold: int, seed: int, *, skip_small: bool = False
 ) -> pd.DataFrame:
-    """Number `fold` (from 1) of `folds` cuts of what `frame` has in train and validation: that part
-    is validation, the others are train. Test stays as it is. Each photo is validation in exactly
-    one of the folds.
+    """Return `frame` with fold `fold` (from 1) of `folds` as validation and the other folds as
+    train. The test split is unchanged. Each photo is in validation in exactly one fold.
 
-    Raises UserError for fewer than 2 folds, and, by class name, for a class too small to be in both
-    parts.
-    """
+    Raises UserError for fewer than 2 folds, and, with the class name, for a class too small to be
+    in both splits."""
     if folds < 2 or not 1 <= fold <= folds:
         raise UserError(
-            f"Use 2 folds or more, and one of them; not fold {fold} of {folds}.", field="folds"
+            f"Fold {fold} of {folds} does not exist. Use at least 2 folds and one of them.",
+            field="folds",
         )
     chosen = frame["split"].isin(["train", "validation"]) & _usable(frame)
     owner, position, rows, labels = _ranked(frame, chosen, seed)
@@ -136,12 +133,11 @@ def k_fold(
 def official(
     frame: pd.DataFrame, validation_share: float, seed: int, *, skip_small: bool = False
 ) -> pd.DataFrame:
-    """The split its makers gave.
+    """Return `frame` with its official split.
 
-    Whatever of validation and test they did not give is carved, stratified and seeded, out of their
-    train part (`validation_share` of it each); images they did not place become 'unused'. A class
-    that has no image in a part they gave is kept: it is learned, and has no figure of its own
-    there.
+    Validation or test, if the official split has none, gets `validation_share` of its train split,
+    stratified and seeded; photos that it does not assign become 'unused'. A class without a photo
+    in an official split is kept: it is trained on, and has no score of its own there.
 
     Raises UserError where there is no official train part, or as `stratified` does.
     """
@@ -149,7 +145,7 @@ def official(
     present = set(given.unique())
     if "train" not in present:
         raise UserError(
-            "This dataset came without an official split. Choose a split by ratios.", field="split"
+            "This dataset has no official split. Choose a split by ratios.", field="split"
         )
     shares = dict.fromkeys({"test", "validation"} - present, validation_share)
     ratios = _checked(shares | {"train": 1 - sum(shares.values())})
@@ -160,9 +156,9 @@ def official(
 
 
 def select_classes(frame: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:
-    """The rows of these classes, and those without a label.
+    """Return the rows of these classes and the unlabelled rows.
 
-    Raises UserError for an unknown class, and for fewer than two.
+    Raises UserError for an unknown class, and for fewer than two classes.
     """
     unknown = sorted(set(labels) - set(frame["label"].unique()))
     if unknown:
@@ -175,7 +171,7 @@ def select_classes(frame: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names for a message, quoted, at most a dozen of them."""
+    """Return names for a message, quoted, at most MAX_LISTED of them."""
     text = ", ".join(f'"{name}"' for name in names[:MAX_LISTED])
     if len(names) > MAX_LISTED:
         text += f" and {len(names) - MAX_LISTED} more"
@@ -183,8 +179,8 @@ def listed(names: Sequence[str]) -> str:
 
 
 def ranks(image_ids: Iterable[str], seed: int) -> np.ndarray:
-    """A pseudo-random 64-bit number per image id (64 hex digits): SplitMix64's finaliser (Steele,
-    Lea and Flood, 2014) over id and seed."""
+    """Return a pseudo-random 64-bit number per image id (64 hex digits): SplitMix64's finaliser
+    (Steele, Lea and Flood, 2014) over id and seed."""
     head = np.frombuffer(
         bytes.fromhex("".join(image_id[:16] for image_id in image_ids)), dtype=">u8"
     ).astype(np.uint64)
@@ -233,8 +229,8 @@ def _usable(frame: pd.DataFrame) -> pd.Series:
 def _split_rows(
     frame: pd.DataFrame, chosen: pd.Series, ratios: Mapping[str, float], seed: int
 ) -> tuple[pd.DataFrame, pd.Series]:
-    """`frame` with the chosen rows split and the others 'unused', and the number of different
-    chosen images per class."""
+    """Return `frame` with the chosen rows split and the others 'unused', and the number of distinct
+    chosen photos per class."""
     owner, position, image, labels = _ranked(frame, chosen, seed)
     size = np.bincount(owner, minlength=len(labels))
     test, validation = _cuts(size[owner], ratios)
@@ -249,13 +245,12 @@ def _split_rows(
 def _ranked(
     frame: pd.DataFrame, chosen: pd.Series, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, pd.Index]:
-    """The class of each different chosen image and its place among its class's, in a seeded order;
-    for each chosen row which of the images it is; and the classes' names."""
+    """Return the class of each distinct chosen photo and its rank within the class, in a seeded
+    order; the number of the photo of each chosen row; and the names of the classes."""
     rows = frame.loc[chosen, ["image_id", "label"]]
     image, ids = pd.factorize(rows["image_id"])
     label, labels = pd.factorize(rows["label"], sort=True)
-    # An image that stands in two classes is counted in the first of them, so that both copies share
-    # a split.
+    # A photo in two classes counts in the first of them, so that both copies share a split.
     owner = np.full(len(ids), len(labels), dtype=np.int64)
     np.minimum.at(owner, image, label)
     order = np.lexsort((ranks(ids, seed), owner))
@@ -266,8 +261,8 @@ def _ranked(
 
 
 def _cuts(size: np.ndarray, ratios: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
-    """How many of `size` images go to test and to validation: rounded, at least one each where
-    wanted, one left for train."""
+    """Return how many of `size` photos go to test and to validation: rounded, at least one each if
+    its ratio is above 0, and at least one left for train."""
     test = np.maximum(np.rint(size * ratios["test"]), ratios["test"] > 0).astype(np.int64)
     validation = np.maximum(np.rint(size * ratios["validation"]), ratios["validation"] > 0).astype(
         np.int64
@@ -284,8 +279,8 @@ def _cuts(size: np.ndarray, ratios: Mapping[str, float]) -> tuple[np.ndarray, np
 def _finished(
     frame: pd.DataFrame, sizes: pd.Series, *, needed: Sequence[str], skip_small: bool
 ) -> pd.DataFrame:
-    """`frame` where every class has an image in each needed part; classes that have not are named,
-    or left out."""
+    """Return `frame` if every class has a photo in each needed split. Other classes raise
+    UserError, or become 'unused' with `skip_small`."""
     present = (
         frame[frame["split"] != "unused"].groupby(["label", "split"]).size().unstack(fill_value=0)
     )
@@ -314,7 +309,7 @@ def _too_small(small: Sequence[str], sizes: pd.Series, needed: Sequence[str]) ->
 
 
 def require_classes(labels: Sequence[str]) -> None:
-    """UserError where these are too few classes to tell apart."""
+    """Raise UserError when there are too few classes to train a classifier."""
     if len(labels) < settings.MIN_CLASSES:
         there = "none"
         if labels:

@@ -1,5 +1,5 @@
-"""Datasets in the making: hidden folders, locked while someone works on them, swept when nobody
-does any more."""
+"""Datasets under construction: hidden folders, locked while in use, removed when their process has
+ended."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STAGING = ".staging-"
 
 @dataclass(frozen=True)
 class Staged:
-    """A dataset that is being made: nobody sees its folder until `add_dataset` has renamed it."""
+    """A dataset under construction: its folder is hidden until `add_dataset` renames it."""
 
     id: str
     folder: Path
@@ -28,8 +28,8 @@ class Staged:
         return self.folder / "images"
 
     def root_kept(self, root: Path) -> str:
-        """How dataset.json names the folder of the images: relative where they are ours, so that
-        FIELDMARK_HOME can be moved."""
+        """Return how dataset.json names the folder of the photos: relative if it is Fieldmark's, so
+        that FIELDMARK_HOME can be moved."""
         if root.is_relative_to(self.folder):
             return root.relative_to(self.folder).as_posix()
         return str(root)
@@ -37,9 +37,9 @@ class Staged:
 
 @contextmanager
 def stage(name: str) -> Iterator[Staged]:
-    """A hidden folder for a dataset that is being made.
+    """Create a hidden folder for a new dataset.
 
-    It is gone when the block ends, unless `add_dataset` took it over.
+    It is removed when the block ends, unless `add_dataset` took it over.
     """
     dataset_id = f"{slug(clean_name(name, 'dataset name'))}-{secrets.token_hex(3)}"
     with hidden(settings.datasets_dir(), dataset_id) as folder:
@@ -48,10 +48,10 @@ def stage(name: str) -> Iterator[Staged]:
 
 @contextmanager
 def hidden(parent: Path, name: str) -> Iterator[Path]:
-    """A new hidden folder in `parent`, removed when the block ends, unless it was renamed.
+    """Create a hidden folder in `parent`; it is removed when the block ends, unless it was renamed.
 
-    It stays locked as long as the block runs, so that what a killed process left behind can be told
-    apart and swept.
+    It is locked while the block runs, so that the leftovers of a killed process can be recognised
+    and removed.
     """
     sweep(parent)
     with files.held(parent / f"{STAGING}{name}") as folder:
@@ -59,7 +59,7 @@ def hidden(parent: Path, name: str) -> Iterator[Path]:
 
 
 def sweep(parent: Path) -> None:
-    """Removes what killed imports and deletions left: hidden folders that nobody holds locked."""
+    """Remove the leftovers of killed imports and deletions: hidden folders that are not locked."""
     for folder in parent.iterdir():
         left = folder.name.startswith(STAGING) and files.is_abandoned(folder)
         if left or folder.name.startswith(files.DELETED):

@@ -3,7 +3,7 @@
 The listing is the index; a damaged folder never hides the others.
 
 <HOME>/datasets/<dataset_id>/dataset.json
-<HOME>/datasets/<dataset_id>/images/        only where Fieldmark unpacked or drew them
+<HOME>/datasets/<dataset_id>/images/        only if Fieldmark unpacked or drew the photos
 <HOME>/datasets/<dataset_id>/versions/v1/   manifest.parquet, version.json
 """
 
@@ -88,7 +88,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A dataset or version folder that can't be read, and why."""
+    """A dataset or version folder that can't be read, with the reason."""
 
     id: str
     reason: str
@@ -211,7 +211,7 @@ def add_dataset(
     If `root` is inside `staged`, that folder becomes the dataset's. `attached` are JSON values by
     file name, saved beside the manifest.
 
-    Raises UserError for a name or a manifest that can't be used.
+    Raises UserError for an invalid name or manifest.
     """
     if staged is None:
         with stage(name) as own:
@@ -256,9 +256,9 @@ def add_version(
 
     Sessions that add at the same time each create a version.
 
-    `attached` are JSON values kept beside the manifest, by file name; `report` is that of an
-    import, where one brought photos in, `metadata` what is known of those. Raises UserError for a
-    manifest that can't be used, NotFound where the dataset has gone.
+    `attached` are JSON values stored beside the manifest, by file name; `report` and `metadata`
+    belong to an import that added photos. Raises UserError for an invalid manifest, NotFound when
+    the dataset was deleted.
     """
     note = note.strip()[: 4 * settings.MAX_NAME_LENGTH]
     known = photo_metadata.joined(metadata_of(parent), metadata)

@@ -1,5 +1,5 @@
-"""The folders that a dataset's versions lie in: their names, and how one is written whole, then
-renamed into place."""
+"""The folders of a dataset's versions: their names, and how a version is written and renamed into
+place."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ MANIFEST, FACTS = "manifest.parquet", "version.json"
 
 @dataclass(frozen=True)
 class Origin:
-    """What a version was made from and how, as version.json keeps it; with it `attached`, JSON
-    values that are kept beside the manifest by file name, and what else is known of its photos."""
+    """What a version was made from and how, as stored in version.json; `attached` are JSON values
+    stored beside the manifest by file name, followed by the metadata of its photos."""
 
     parent: str
     note: str
@@ -41,7 +41,7 @@ def of_dataset(dataset_id: str) -> Path:
 
 
 def names(dataset_id: str) -> list[str]:
-    """The versions that there are, newest first; none where there is no such dataset."""
+    """Return the versions, newest first; empty if there is no such dataset."""
     folder = of_dataset(dataset_id)
     if not folder.is_dir():
         return []
@@ -55,9 +55,9 @@ def now() -> str:
 
 
 def write_first(dataset: Path, frame: pd.DataFrame, origin: Origin) -> str:
-    """Writes v1 into the folder of a dataset that nobody sees yet, and returns its id.
+    """Write v1 into the folder of a dataset that is not visible yet; return its id.
 
-    Raises UserError for a manifest that can't be used.
+    Raises UserError for an invalid manifest.
     """
     folder = files.folder_below(dataset, "versions/v1")
     _write(folder, frame, origin)
@@ -66,10 +66,10 @@ def write_first(dataset: Path, frame: pd.DataFrame, origin: Origin) -> str:
 
 
 def write_next(dataset_id: str, frame: pd.DataFrame, origin: Origin) -> str:
-    """Writes the next version, whole or not at all, and returns its id.
+    """Write the next version, entirely or not at all; return its id.
 
-    Sessions that do so at the same time each get a version of their own. Raises UserError for a
-    manifest that can't be used.
+    Sessions that write at the same time each get their own version. Raises UserError for an invalid
+    manifest.
     """
     folder = of_dataset(dataset_id)
     with files.there(folder, "dataset"), hidden(folder, secrets.token_hex(6)) as made:

@@ -99,7 +99,7 @@ def _answer_into(reader: int, writer: int, function: Callable[[], Any]) -> NoRet
             pipe.write(json.dumps(_outcome(function)).encode())
         code = 0
     except BaseException:
-        logger.critical("What was worked out apart failed.", exc_info=True)
+        logger.critical("The computation in a separate process failed.", exc_info=True)
     finally:
         leave(code)
 

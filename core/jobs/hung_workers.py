@@ -13,7 +13,7 @@ from core.jobs.status.causes import Cause, Ending
 from core.jobs.status.endpoints import Details
 from core.jobs.store import Job, State
 
-THEN = f"After {settings.SILENT_WORKER_SECONDS:.0f} seconds the job is ended."
+THEN = f"After {settings.SILENT_WORKER_SECONDS:.0f} seconds the job is killed."
 
 
 def looked_after(job: Job) -> Job:
@@ -25,14 +25,14 @@ def looked_after(job: Job) -> Job:
     silent = watchdog.of_worker(job.id, pid, job.folder.log).look()
     doing = told.phase
     if min(silent, _seconds_since_stop(job)) > settings.STOP_SILENT_SECONDS:
-        reason = "Stopped on request. It did not react, so its process was ended."
+        reason = "Stopped on request. The process did not respond, so it was killed."
         return _end(job, State.STOPPED, Ending(reason, Cause.USER))
     if silent > settings.SILENT_WORKER_SECONDS:
         during = f" ({doing})" if doing else ""
         reason = (
             "The job was ended: no sign of life for "
             f"{settings.SILENT_WORKER_SECONDS:.0f} seconds{during}. "
-            "Its log is kept. Start it again; if it hangs as well, restart the machine."
+            "Its log is kept. Start the job again. If it hangs as well, restart the machine."
         )
         return _end(job, State.FAILED, Ending(reason, Cause.SILENT))
     if said := watchdog.sentence(silent, doing, THEN):

@@ -277,7 +277,7 @@ def _preload() -> None:
         try:
             set_up()
         except ImportError as error:
-            logger.warning("%s; training goes on without it.", error)
+            logger.warning("%s; training works without it.", error)
     _end_threads()
     # Objects so far are excluded from garbage collection: a collection in a fork would copy all
     # their pages.
@@ -293,6 +293,6 @@ def _end_threads() -> None:
     os.waitpid(pid, 0)
     if not forks.is_alone():
         logger.warning(
-            "A library keeps a thread: nothing is forked from here, and jobs start some seconds "
-            "slower."
+            "A library keeps a thread running, so nothing is forked here and jobs start some "
+            "seconds later."
         )

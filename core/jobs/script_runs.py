@@ -33,8 +33,8 @@ WAITING = "waiting"
 # The phases of the script's log, in the words of the pages.
 PHASES = {
     "imports": IMPORTING,
-    "features": "Making features",
-    WAITING: "Waiting for another job to make the features",
+    "features": "Extracting features",
+    WAITING: "Waiting for another job to extract the features",
     "decoding": "Decoding photos",
     "training": "Training",
     "evaluation": "Evaluating",
@@ -75,8 +75,8 @@ class ScriptRun:
             self.worker.note()
         raise Failed(
             f"{self._why_ended()} This happened {TIMES_STARTED} times. Its log is kept. "
-            "Resume the job to go on "
-            "from its last checkpoint; if that hangs as well, restart the machine.",
+            "Resume the job to continue from its last checkpoint. If that hangs as well, "
+            "restart the machine.",
             Cause.SILENT,
         )
 
@@ -143,7 +143,7 @@ class ScriptRun:
         if self.worker.stopping:
             return
         self.tick(self.phase)
-        then = f"After {settings.SILENT_SECONDS:.0f} seconds it is ended and started again, once."
+        then = f"After {settings.SILENT_SECONDS:.0f} seconds it is killed and restarted, once."
         waits_for = self.log.waits_for if self.log.phase == WAITING else ""
         self.worker.note(waits_for=waits_for, silent=watchdog.sentence(silent, self.phase, then))
         if silent > settings.SILENT_SECONDS:

@@ -69,7 +69,7 @@ class Resources:
         _require(self.server in self.SERVERS, f"Use one of {', '.join(self.SERVERS)}.", "server")
         _require(0 <= self.max_instances <= most, f"Use at most {most} instances.", "max_instances")
         grows = not self.max_instances or self.instance_count <= self.max_instances
-        _require(grows, "It begins with more instances than it may grow to.", "max_instances")
+        _require(grows, "The initial number of instances is above the maximum.", "max_instances")
 
     @property
     def is_serverless(self) -> bool:
@@ -219,13 +219,13 @@ class TransformSpec:
     def __post_init__(self) -> None:
         clean_name(self.name, "name")
         kinds = ", ".join(self.SOURCES)
-        why = f"There is no source of images called {self.source!r}. Use {kinds}."
+        why = f"{self.source!r} is not a source of photos. Use {kinds}."
         _require(self.source in self.SOURCES, why, "source")
         if self.source == "split":
             splits = (*settings.SPLITS, self.ALL_SPLITS)
-            _require(self.split in splits, f"There is no split called {self.split!r}.", "split")
+            _require(self.split in splits, f"{self.split!r} is not a split.", "split")
             return
-        _require(bool(self.path.strip()), "Say which photos to go through.", "path")
+        _require(bool(self.path.strip()), "Choose the photos to classify.", "path")
         well_named = self.source != "s3" or S3_PLACE.fullmatch(self.path) is not None
         _require(well_named, "Write it as s3://bucket/folder/.", "path")
 
@@ -260,7 +260,7 @@ class ExportSpec:
 
     def __post_init__(self) -> None:
         clean_name(self.name, "name")
-        _require(self.path.strip() not in ("", "/"), "Say into which folder.", "path")
+        _require(self.path.strip() not in ("", "/"), "Enter the folder for the export.", "path")
 
 
 @dataclass(frozen=True)
@@ -292,7 +292,7 @@ class EndpointSpec:
         clean_name(self.name, "name")
         _require(
             0 <= self.seconds <= settings.MAX_ENDPOINT_SECONDS,
-            "Use at most 30 days, or 0 for no end.",
+            "Use at most 30 days, or 0 for no limit.",
             "seconds",
         )
         _require(

@@ -28,9 +28,7 @@ def run(name: str, arguments: list[str], seconds: float = SECONDS) -> None:
     """
     start = time.monotonic()
     if not _one.acquire(timeout=seconds):
-        raise BackendError(
-            "The machine is busy with such tasks for other visitors. Try again in a moment."
-        )
+        raise BackendError("The machine is busy with tasks of other users. Try again in a moment.")
     try:
         with files.scratch("task") as folder:
             log = folder / "log.txt"
@@ -42,13 +40,13 @@ def run(name: str, arguments: list[str], seconds: float = SECONDS) -> None:
         return
     if time.monotonic() - start >= seconds:
         raise BackendError(
-            f"This took longer than {seconds:.0f} seconds and was ended. A job may keep the "
+            f"This took longer than {seconds:.0f} seconds and was stopped. A job may keep the "
             "machine busy: try again later."
         )
     raise BackendError(
         said.splitlines()[-1]
         if code > 0 and said
-        else f"The process that worked on it was ended (code {code}). Try again."
+        else f"The process for this task was killed (code {code}). Try again."
     )
 
 

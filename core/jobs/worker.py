@@ -115,10 +115,9 @@ class Worker:
             logger.critical("The job ended unexpectedly.", exc_info=True)
             elsewhere = ""
             if self.watches:
-                elsewhere = " The job itself may go on where it runs."
+                elsewhere = " The job itself may still be running on its platform."
             reason = (
-                f"Unexpected {type(error).__name__}: {error}. "
-                f"The log has the whole story.{elsewhere}"
+                f"Unexpected {type(error).__name__}: {error}. The log has the traceback.{elsewhere}"
             )
             self._end(State.FAILED, Ending(reason, Cause.ERROR))
         return int(self._status.state is State.FAILED)

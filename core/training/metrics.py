@@ -1,5 +1,4 @@
-"""The metric line of the training script: the only parser, and the SageMaker regexes, from one list
-of names."""
+"""Parse the metric lines of the training script, and build SageMaker's regexes for them."""
 
 from __future__ import annotations
 
@@ -11,13 +10,12 @@ from pathlib import Path
 from threading import Lock
 
 PREFIX = "[metrics]"
-# `[phase] features`, `[phase] waiting of=<job>`: what the training script does from this line on.
+# `[phase] features`, `[phase] waiting of=<job>`: the phase that begins with this line.
 PHASE_PREFIX = b"[phase] "
 # `[photos] <sha256> <sha256>`: the photos that the training script has just processed.
 PHOTOS_PREFIX = b"[photos] "
 
-# What the training script may report, in the order it is written. Names not listed here are not
-# metrics.
+# The metrics of the training script, in the order they are written. Other names are ignored.
 NAMES = (
     "epoch",
     "kept_epoch",
@@ -49,7 +47,7 @@ _LONGEST_LINE = 4096
 
 
 def parse(line: str) -> dict[str, float] | None:
-    """The values of one metric line, or None where the line is not one.
+    """Return the values of a metric line; None for any other line.
 
     NaN and infinity are kept: they mean divergence.
     """
@@ -61,14 +59,13 @@ def parse(line: str) -> dict[str, float] | None:
 
 
 def definitions() -> list[dict[str, str]]:
-    """SageMaker's MetricDefinitions for the same line: one per metric, each finite number
-    captured."""
+    """Return SageMaker's MetricDefinitions for the same line: one per metric, finite numbers."""
     number = r"([-+]?[0-9]+\.?[0-9]*(?:[eE][-+]?[0-9]+)?)"
     return [{"Name": name, "Regex": rf"\[metrics\].* {name}={number}"} for name in NAMES]
 
 
 def diverged(rows: Iterable[dict[str, float]]) -> bool:
-    """Whether any reported loss is not a finite number."""
+    """Return whether any reported loss is not finite."""
     return any(
         not math.isfinite(value)
         for row in rows
@@ -97,7 +94,7 @@ class MetricLog:
     _lock: Lock = field(default_factory=Lock)
 
     def refresh(self) -> list[dict[str, float]]:
-        """All rows so far, after reading what was appended since the last call."""
+        """Read the lines appended since the last call; return all rows so far."""
         with self._lock:
             try:
                 self._read_on()
@@ -139,9 +136,9 @@ class MetricLog:
 
 
 def epochs(rows: Iterable[dict[str, float]]) -> list[dict[str, float]]:
-    """The last full row of each epoch, in order: what curves draw.
+    """Return the last full row of each epoch, in order, for curves.
 
-    A resumed epoch takes the place of its first try.
+    A resumed epoch replaces its first try.
     """
     last: dict[float, dict[str, float]] = {}
     for row in rows:
@@ -151,11 +148,10 @@ def epochs(rows: Iterable[dict[str, float]]) -> list[dict[str, float]]:
 
 
 def delivered(rows: Iterable[dict[str, float]]) -> dict[str, float]:
-    """The figures on validation of the model that a training left, which are those in model.json;
-    empty while it has left none.
+    """Return the validation figures of the trained model, the same as in model.json; empty before
+    there is one.
 
-    The epoch that was kept need not be the one with the highest accuracy: see the script's own
-    rule.
+    The kept epoch may differ from the one with the highest accuracy: see the script's rule.
     """
     found: dict[str, float] = {}
     for row in rows:

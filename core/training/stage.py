@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from core.training import metrics
 from core.training.setup import Setup
 
-Rows = Sequence[Mapping[str, float]]
+Rows = Sequence[dict[str, float]]
 FEATURES, TRAINING, TEST = "features", "training", "test"
 # A head on cached features and the artifact, if no earlier job says how long they take.
 HEAD_SECONDS = 8.0

@@ -1,4 +1,4 @@
-"""What the trials suggest to do next, in words, each with its evidence."""
+"""Advice on what to do next, each with its evidence."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ ORDINAL_ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 
 @dataclass(frozen=True)
 class Advice:
-    """One thing to do or to know.
+    """One piece of advice.
 
-    `kind` is edge, ties, defaults, failed, choice, small or long; `trials` are the numbers it rests
-    on.
+    `kind` is edge, ties, defaults, failed, choice, small or long; `trials` are the numbers of the
+    trials behind it.
     """
 
     kind: str
@@ -41,7 +41,7 @@ class Advice:
 
 
 def advise(board: Board) -> list[Advice]:
-    """Everything there is to say, the weightiest first."""
+    """Return all advice, the most important first."""
     best = board.best()
     if best is None:
         return list(_failures(board))
@@ -68,8 +68,8 @@ def _failures(board: Board) -> Iterator[Advice]:
     words = f"{len(failed)} of {ended} trials failed{share}: {reason}"
     if culprit:
         words = (
-            f"{words.rstrip('.')}. Every trial with {culprit[0]} = {culprit[1]} failed: leave "
-            "that value out."
+            f"{words.rstrip('.')}. Every trial with {culprit[0]} = {culprit[1]} failed: remove "
+            "that value."
         )
     yield Advice("failed", words, tuple(trial.number for trial in failed))
 
@@ -78,12 +78,12 @@ def _share_in_words(times: int, failed: int) -> str:
     if failed == 1:
         return ""
     if times == failed:
-        return ", all of them so"
-    return f", {times} of them so"
+        return ", all for the same reason"
+    return f", {times} for this reason"
 
 
 def _shared_by(failed: list[Trial], board: Board) -> tuple[str, str] | None:
-    """A choice that all the failed trials have and no completed one."""
+    """Return the choice that all failed trials share and no completed trial has."""
     for name, values in board.space.items():
         if (
             values.kind == "choice"
@@ -115,7 +115,7 @@ def _ties(board: Board, ranked: list[Trial]) -> Iterator[Advice]:
     elif best.n:
         words += (
             f": with {best.n} validation photos, one photo is {100 / best.n:.1f} points. "
-            f"The loss tells them apart ({_losses(tied)}); a larger validation split would, too."
+            f"The loss separates them ({_losses(tied)}); so would a larger validation split."
         )
     yield Advice("ties", words, tuple(trial.number for trial in tied))
 
@@ -134,8 +134,8 @@ def _defaults(board: Board, best: Trial) -> Iterator[Advice]:
     if baseline.id == best.id:
         yield Advice(
             "defaults",
-            f"No trial beats the defaults ({_figure(baseline)}): the search may be too narrow, or "
-            "there is little to gain here.",
+            f"No trial beats the defaults ({_figure(baseline)}): the search space may be too "
+            "narrow, or there is little to gain.",
             (baseline.number,),
         )
     elif (
@@ -146,10 +146,10 @@ def _defaults(board: Board, best: Trial) -> Iterator[Advice]:
         only_best, only_baseline, p_value = chance
         yield Advice(
             "defaults",
-            f"The best trial is ahead of the defaults ({_figure(best)} against "
-            f"{_figure(baseline)}), but not by more than chance: "
-            f"it alone is right on {only_best} of the validation photos, the defaults alone on "
-            f"{only_baseline} "
+            f"The best trial is ahead of the defaults ({_figure(best)} and {_figure(baseline)}), "
+            "but the difference is not statistically significant: on the validation photos, the "
+            f"best trial alone is right {only_best} times, the defaults alone {only_baseline} "
+            "times "
             f"(McNemar's exact test, p = {p_value:.2f}).",
             (best.number, baseline.number),
         )
@@ -157,8 +157,8 @@ def _defaults(board: Board, best: Trial) -> Iterator[Advice]:
 
 @lru_cache(maxsize=256)
 def _chance(best: str, baseline: str) -> tuple[int, int, float] | None:
-    """(photos only the best gets right, only the defaults, p) on validation; None where the answers
-    are not there any more."""
+    """Return (photos only the best gets right, only the defaults, p) on validation; None if the
+    predictions were deleted."""
     try:
         answers = [
             models.read(trial_id).predictions().of_split("validation")
@@ -208,7 +208,7 @@ def _edge(name: str, values: Range, tuned: list[Trial], near: int, upwards: bool
 
 
 def _can_widen(name: str, values: Range, upwards: bool) -> bool:
-    """Whether the training script takes values beyond this end of the range."""
+    """Return whether the training script accepts values beyond this end of the range."""
     parameter = scripts.BY_NAME[name]
     if upwards:
         return values.high != parameter.high
@@ -228,9 +228,9 @@ def _choices(board: Board, ranked: list[Trial]) -> Iterator[Advice]:
                 place = ranked.index(tried[0]) + 1
                 yield Advice(
                     "choice",
-                    f"{name.replace('_', ' ')} = {text} was tried {len(tried)} times and came "
+                    f"{name.replace('_', ' ')} = {text} was tried {len(tried)} times and ranked "
                     f"{_ordinal(place)} of {len(ranked)} at best: "
-                    "leave it out.",
+                    "remove it.",
                     tuple(trial.number for trial in tried),
                 )
 
@@ -242,8 +242,8 @@ def _small(board: Board, ranked: list[Trial]) -> Iterator[Advice]:
         if share < SMALL_IMPORTANCE and len(board.space) > 1:
             yield Advice(
                 "small",
-                f"{name.replace('_', ' ')} hardly matters here ({share:.0%} of the importance): "
-                "fix it, and the search is easier.",
+                f"{name.replace('_', ' ')} has little influence ({share:.0%} of the importance): "
+                "fix it to simplify the search.",
             )
 
 
@@ -254,8 +254,8 @@ def _long(board: Board, best: Trial) -> Iterator[Advice]:
     if len(later) >= LONG_WITHOUT:
         yield Advice(
             "long",
-            f"The last {len(later)} trials brought nothing better than trial {best.number}: more "
-            "of the same will hardly help.",
+            f"The last {len(later)} trials did not improve on trial {best.number}: more trials "
+            "of this search are unlikely to help.",
             (best.number,),
         )
 

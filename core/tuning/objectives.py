@@ -1,5 +1,4 @@
-"""What a tuning job may be asked for: its objectives, its strategies, and whether a spec makes
-sense."""
+"""The objectives and strategies of tuning jobs, and the check of a spec."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ MAX_NAME_BYTES = 32
 
 @dataclass(frozen=True)
 class Objective:
-    """What trials are ranked by.
+    """The metric that trials are ranked by.
 
     `figure` is its name in model.json's figures of the validation split; `maximize` its direction.
     """
@@ -27,7 +26,7 @@ class Objective:
     maximize: bool
 
     def merit(self, value: float) -> float:
-        """The value, turned so that higher is better."""
+        """Return the value, negated if needed so that higher is better."""
         if self.maximize:
             return value
         return -value
@@ -56,26 +55,24 @@ class Strategy:
 
 
 STRATEGIES = {
-    "tpe": Strategy(
-        "Bayesian (TPE)", "Learns from the trials so far where good values lie. The best start."
-    ),
+    "tpe": Strategy("Bayesian (TPE)", "Proposes values from earlier trials. Recommended."),
     "gp": Strategy(
         "Bayesian (Gaussian process)",
-        "Models the objective as a surface; strong with few trials and few numbers. A second per "
-        "trial.",
+        "Models the objective as a surface. Good for few trials and few numeric hyperparameters; "
+        "takes about a second per trial.",
     ),
-    "random": Strategy("Random", "Every trial on its own; honest, and easy to run in parallel."),
-    "grid": Strategy("Grid", "Every combination once."),
+    "random": Strategy("Random", "Draws every trial independently; easy to run in parallel."),
+    "grid": Strategy("Grid", "Runs every combination once."),
     "hyperband": Strategy(
         "Hyperband",
-        "Starts many, gives each a few epochs and stops the worse ones early. For fine-tuning, "
-        "where an epoch takes long.",
+        "Starts many trials with a few epochs each and stops the worse ones early. For "
+        "fine-tuning, where epochs are slow.",
     ),
 }
 
 
 def check(spec: specs.TuningSpec) -> None:
-    """UserError, naming the field, for a tuning job that cannot run. The same for every backend."""
+    """Raise UserError, naming the field, for a tuning job that can't run, on any backend."""
     if len(spec.id.encode()) > MAX_NAME_BYTES:
         raise UserError(
             f"A tuning job's id has at most {MAX_NAME_BYTES} characters; {spec.id!r} has "
@@ -84,12 +81,12 @@ def check(spec: specs.TuningSpec) -> None:
         )
     if spec.objective not in OBJECTIVES:
         raise UserError(
-            f"There is no objective {spec.objective!r}. Use {', '.join(OBJECTIVES)}.",
+            f"{spec.objective!r} is not an objective. Use {', '.join(OBJECTIVES)}.",
             field="objective",
         )
     if spec.strategy not in STRATEGIES:
         raise UserError(
-            f"There is no strategy {spec.strategy!r}. Use {', '.join(STRATEGIES)}.",
+            f"{spec.strategy!r} is not a strategy. Use {', '.join(STRATEGIES)}.",
             field="strategy",
         )
     for name, value, highest in (
@@ -112,6 +109,6 @@ def check(spec: specs.TuningSpec) -> None:
 
 
 def trial_name(spec: specs.TuningSpec, number: int) -> str:
-    """The name of one trial's training job, short enough whatever the tuning job is called."""
+    """Return the name of a trial's training job, shortened to the longest name allowed."""
     end = f" #{number}"
     return f"{spec.name.strip()[: settings.MAX_NAME_LENGTH - len(end)].rstrip()}{end}"

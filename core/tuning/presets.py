@@ -1,4 +1,4 @@
-"""Where a search usually starts: sensible ranges, and spaces that are worth trying in each mode."""
+"""Usual ranges, and search spaces for each mode."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from core.training import script as scripts
 from core.tuning.space import FIXED_ONLY, Range
 
-# Ranges a person would choose; what is not here follows from the training script's own table.
+# All other ranges follow from the training script's own table.
 USUAL = {
     "epochs": Range("int", 5, 50),
     "batch_size": Range("int", 8, 128, log=True),
@@ -29,7 +29,7 @@ FROZEN, FINETUNE = "frozen", "finetune"
 
 @dataclass(frozen=True)
 class SpacePreset:
-    """A search space with a name; `fixed` are values that belong to it."""
+    """A named search space; `fixed` are values that belong to it."""
 
     title: str
     advice: str
@@ -45,18 +45,18 @@ class SpacePreset:
 
 SPACES = {
     "head": SpacePreset(
-        "Head", "How strongly the head is held back. Every trial shares the same features: the "
-            "quickest search.",
+        "Head", "Regularisation strength of the head. All trials share the same features: the "
+            "fastest search.",
         FROZEN, ("weight_decay", "label_smoothing"),
     ),
     "photos": SpacePreset(
-        "Photo size",
-        "Pixels, views and the head. Each size and view needs features of its own, made once.",
+        "Image size",
+        "Image size, views and the head. Each size and view needs its own features, made once.",
         FROZEN, ("image_size", "views", "weight_decay"),
     ),
     "networks": SpacePreset(
         "Networks",
-        "Which backbones, alone or together. Each needs features of its own, made once.",
+        "Backbones, alone or combined. Each needs its own features, extracted once.",
         FROZEN, ("arch", "views", "weight_decay"),
         ranges={"arch": Range("choice", choices=("lite0@288", "lite1@288", "lite2@288",
                                                  "lite0@320+lite2@300"))},
@@ -73,14 +73,14 @@ SPACES = {
         {"epochs": Range("int", 5, 20), "dropout": Range("float", 0.2, 0.7)},
     ),
     "rates": SpacePreset(
-        "Learning rates", "The two learning rates decide most of a fine-tuning.",
+        "Learning rates", "The two learning rates, which matter most in fine-tuning.",
         FINETUNE, ("lr", "backbone_lr_scale", "weight_decay"),
         ranges={"lr": Range("float", 1e-4, 1e-2, log=True),
                 "weight_decay": Range("float", 1e-3, 0.3, log=True)},
     ),
     "strength": SpacePreset(
         "Regularisation",
-        "Augmentation, smoothing and dropout, for a model that learns its photos by heart.",
+        "Augmentation, smoothing and dropout, against overfitting.",
         FINETUNE, ("augment", "mixup", "label_smoothing", "dropout"),
     ),
 }  # fmt: skip
@@ -91,15 +91,14 @@ def of_mode(mode: str) -> dict[str, SpacePreset]:
 
 
 def tunable(mode: str) -> list[str]:
-    """The hyperparameters worth searching over in this mode, in the order of the training script's
-    table."""
+    """Return the hyperparameters that can be tuned in this mode, in the order of TABLE."""
     return [
         p.name for p in scripts.TABLE if p.tunable and mode in p.modes and p.name not in FIXED_ONLY
     ]
 
 
 def usual(name: str) -> Range:
-    """A sensible range for any tunable hyperparameter."""
+    """Return the usual range of a tunable hyperparameter."""
     if name in USUAL:
         return USUAL[name]
     parameter = scripts.BY_NAME[name]

@@ -185,11 +185,11 @@ def check(space: Space, fixed: Mapping[str, str]) -> None:
 
 def _check_range(name: str, values: Range) -> None:
     if values.kind not in KINDS:
-        raise UserError(f"{name}: there is no range of kind {values.kind!r}.", field=name)
+        raise UserError(f"{name}: {values.kind!r} is not a kind of range.", field=name)
     if values.kind == "choice":
         if not 2 <= len(set(values.choices)) == len(values.choices) <= MAX_CHOICES:
             raise UserError(
-                f"{name}: give two to {MAX_CHOICES} different values to choose from, or fix it.",
+                f"{name}: choose 2 to {MAX_CHOICES} different values, or fix it.",
                 field=name,
             )
         return
@@ -206,7 +206,7 @@ def _check_range(name: str, values: Range) -> None:
     if values.kind == "int" and (values.low != int(values.low) or values.high != int(values.high)):
         raise UserError(f"{name} takes whole numbers.", field=name)
     if not 2 <= values.points <= MAX_POINTS:
-        raise UserError(f"{name}: a grid takes 2 to {MAX_POINTS} values of a range.", field=name)
+        raise UserError(f"{name}: use 2 to {MAX_POINTS} values of a range in a grid.", field=name)
 
 
 def _check_value(name: str, text: str, fixed: Mapping[str, str]) -> None:

@@ -1,5 +1,4 @@
-"""Which running trials are not worth going on with, judged from curves alone, so that a restart
-judges the same."""
+"""Early stopping of trials, decided from their curves alone, so that a restart decides the same."""
 
 from __future__ import annotations
 
@@ -18,8 +17,7 @@ REDUCTION = 3
 
 
 def reason_to_stop(trial: Trial, others: Sequence[Trial], spec: TuningSpec) -> str:
-    """Why this running trial should end now, with the figures; the empty string where it should go
-    on."""
+    """Return why this running trial should stop, with the figures; empty if it should continue."""
     if spec.strategy == "hyperband":
         return _halving(trial, others, spec)
     if spec.early_stopping:
@@ -28,7 +26,7 @@ def reason_to_stop(trial: Trial, others: Sequence[Trial], spec: TuningSpec) -> s
 
 
 def _median(trial: Trial, others: Sequence[Trial], objective: str) -> str:
-    """The median rule of Google Vizier (Golovin et al. 2017): stop where the best so far is worse
+    """The median rule of Google Vizier (Golovin et al. 2017): stop if the best so far is worse
     than the median of what the others had reached by the same epoch."""
     epoch = _last_epoch(trial)
     reached = [
@@ -49,8 +47,8 @@ def _median(trial: Trial, others: Sequence[Trial], objective: str) -> str:
 
 def _halving(trial: Trial, others: Sequence[Trial], spec: TuningSpec) -> str:
     """Asynchronous successive halving (Li et al. 2018) in Hyperband's brackets (Li et al. 2017): at
-    epochs 1, 3, 9, ... of its bracket a trial goes on only where it is among the best third of
-    those that came as far."""
+    epochs 1, 3, 9, ... of its bracket a trial continues only if it is among the best third of
+    those that reached it."""
     first = REDUCTION ** bracket(trial.number)
     peers = [other for other in others if REDUCTION ** bracket(other.number) == first]
     epoch, rung = _last_epoch(trial), first
@@ -70,15 +68,15 @@ def _halving(trial: Trial, others: Sequence[Trial], spec: TuningSpec) -> str:
         ):
             return (
                 f"{STOPPED_EARLY} at epoch {rung}: {abs(mine):.4f} is not among the best {kept} "
-                f"of {len(reached) + 1} trials there."
+                f"of {len(reached) + 1} trials at that epoch."
             )
         rung *= REDUCTION
     return ""
 
 
 def bracket(number: int) -> int:
-    """Hyperband's bracket of a trial: two in three are judged from the first epoch on, one in three
-    is given longer."""
+    """Return Hyperband's bracket of a trial: two in three are judged from the first epoch on, one
+    in three from the third."""
     return int(number % REDUCTION == 0)
 
 

@@ -97,7 +97,7 @@ def say_phase(name: str, of: str = "") -> None:
 
 
 def say_photos(image_ids: Iterable[str]) -> None:
-    """A line that names the photos that were just processed, for whoever watches the log:
+    """Log the photos that were processed, for programs that read the log:
     `[photos] <sha256> <sha256>`.
     """
     if not _state["quiet"]:

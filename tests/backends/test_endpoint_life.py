@@ -142,7 +142,7 @@ def test_a_load_test_counts_every_answer(clean: Model) -> None:
     LOCAL.delete(endpoint)
     late = ended(LOCAL, LOCAL.load_test(LoadSpec("late", endpoint.id)))
     assert late.state is State.FAILED
-    assert "not in service" in late.status.reason
+    assert "not live" in late.status.reason
 
 
 def test_asking_about_many_says_what_failed_and_why(clean: Model, tmp_path: Path) -> None:

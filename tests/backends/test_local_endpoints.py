@@ -113,12 +113,12 @@ def process_of(endpoint: Endpoint) -> psutil.Process:
 
 def test_fault_43_an_endpoint_outlives_its_app_and_the_next_app_lists_it(live: Endpoint) -> None:
     app = python(LIST)
-    assert app.communicate(timeout=300)[0].split() == [live.id, "InService", "True"]
+    assert app.communicate(timeout=300)[0].split() == [live.id, "Live", "True"]
 
 
 def test_in_service_means_that_a_smoke_image_came_back(live: Endpoint) -> None:
     assert live.details.smoke_ms > 0
-    assert "smoke image" in LOCAL.log(jobs.read(live.id)).text
+    assert "smoke test" in LOCAL.log(jobs.read(live.id)).text
 
 
 def test_fault_53_a_secret_of_the_app_reaches_no_endpoint(live: Endpoint) -> None:

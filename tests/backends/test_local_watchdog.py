@@ -71,12 +71,12 @@ def test_a_script_that_hangs_is_said_to_started_again_once_and_ended(toys: Toys)
     job = running(LOCAL, toys.train(HANGS, **IMPATIENT))
     until(lambda: LOCAL.refresh(job).status.progress.get("silent"), "the page says so")
     said = LOCAL.refresh(job).status.progress
-    assert said["phase"] == "Making features"
+    assert said["phase"] == "Extracting features"
     assert "No sign of life" in said["silent"]
-    assert "Making features" in said["silent"]
+    assert "Extracting features" in said["silent"]
     job = ended(LOCAL, job)
     assert job.state is State.FAILED
-    assert "no sign of life for 3 seconds (Making features)" in job.status.reason
+    assert "no sign of life for 3 seconds (Extracting features)" in job.status.reason
     assert "Resume" in job.status.reason
     assert "silent" not in job.status.progress
     assert LOCAL.log(job).text.count("running") == 2
@@ -143,7 +143,7 @@ def test_a_worker_that_hangs_is_stopped_by_whoever_looks(toys: Toys) -> None:
     job = hung_worker(toys)
     seconds = seconds_to_stop(job)
     print(f"\nstopped after {seconds:.2f} s")
-    assert "did not react" in jobs.read(job.id).status.reason
+    assert "did not respond" in jobs.read(job.id).status.reason
     gone(job)
 
 

@@ -30,7 +30,7 @@ class Unsupported(ValueError):
 
 
 class Toy(ModuleType):
-    """An `inference.py`: it refuses what is no image, fails on the body `boom` and is held up on the body `wait`."""
+    """An `inference.py`: it refuses what is not an image, fails on the body `boom` and is held up on the body `wait`."""
 
     def __init__(self) -> None:
         super().__init__("toy")

@@ -92,7 +92,7 @@ class App:
             self.start()
 
     def pids(self) -> set[int]:
-        """The app's own process and its children, which are what keeps it warm; empty where it has ended."""
+        """Return the app's process and its children, the warm ones; empty if it has exited."""
         assert self.process
         if self.process.poll() is not None:
             return set()

@@ -25,6 +25,15 @@ DROP = """
 }
 """
 
+PASTE = """
+(data) => {
+  const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0))
+  const transfer = new DataTransfer()
+  transfer.items.add(new File([bytes], "image.png", { type: "image/png" }))
+  document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true }))
+}
+"""
+
 
 def settle(page: Any) -> None:
     """Waits until the page script has run to its end."""
@@ -101,6 +110,13 @@ def until_metric(page: Any, label: str, value: str) -> None:
     expect(card.locator('[data-testid="stMetricValue"]')).to_have_text(value)
 
 
+def until_dataset(page: Any, *figures: str) -> None:
+    """Wait until the head of a dataset shows these figures, such as `36 photos`."""
+    head = page.locator(".st-key-ds_figures")
+    for figure in figures:
+        expect(head).to_contain_text(re.compile(rf"(^|\D){re.escape(figure)}"))
+
+
 def until_tiles(page: Any, count: int) -> None:
     """Waits until the gallery shows so many photos."""
     expect(tiles(page)).to_have_count(count)
@@ -119,6 +135,18 @@ def drop(page: Any, photos: Sequence[Path]) -> None:
         for photo in photos
     ]
     page.evaluate(DROP, [zone.element_handle(), files])
+
+
+def try_test_photos(page: Any) -> None:
+    """Sends some of the model's test photos to the endpoint of the page."""
+    page.get_by_role("button", name=re.compile(r"Try \d+ test photos?$")).first.click()
+    answers(page).first.wait_for()
+    settle(page)
+
+
+def paste(page: Any, photo: Path) -> None:
+    """A photo pasted from the clipboard, with nothing focused."""
+    page.evaluate(PASTE, base64.b64encode(photo.read_bytes()).decode())
 
 
 def tiles(page: Any) -> Any:

@@ -1,7 +1,9 @@
-"""Datasets in the browser: archives dropped on the page, bad files among good ones, species, splits and the gallery's filters."""
+"""Datasets in the browser: archives dropped on the page, bad files among good ones, species, splits
+and the gallery's filters."""
 
 from __future__ import annotations
 
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -36,7 +38,7 @@ def import_folder(app: App, page: Any, folder: Path) -> None:
     steps.fill(page, "Folder", str(folder))
     steps.press(page, "Preview import")
     steps.import_as_previewed(page)
-    steps.say(page, "Photos in use")
+    page.locator(".st-key-ds_figures").wait_for()
     steps.settle(page)
 
 
@@ -52,12 +54,11 @@ def test_an_archive_with_bad_files_among_good_ones(app: App, page: Any, tmp_path
     )
     steps.press(page, "Preview import")
     steps.import_as_previewed(page)
-    steps.say(page, "Photos in use")
     steps.settle(page)
-    assert steps.metric(page, "Photos in use") == "36"
+    steps.until_dataset(page, "36 photos")
     steps.choose(page, "Report")
     assert steps.metric(page, "Can't be used") == "2"
-    assert steps.metric(page, "Other files left aside") == "1"
+    assert steps.metric(page, "Ignored files") == "1"
     assert only_dataset().root.is_relative_to(app.home)
     assert not list((app.home / "uploads").iterdir())
 
@@ -99,7 +100,7 @@ def test_a_double_click_on_import_makes_one_dataset(app: App, page: Any) -> None
     steps.settle(page)
     assert len(jobs.listing("plan")) == 1
     page.get_by_role("button", name="Import 36 photos").dblclick()
-    steps.say(page, "Photos in use")
+    page.locator(".st-key-ds_figures").wait_for()
     steps.settle(page)
     assert len(jobs.listing("import")) == 1
     assert len(store.datasets()) == 1
@@ -114,7 +115,7 @@ def test_species_and_split_make_a_new_version_and_leave_the_old_one(app: App, pa
     ).first.click()
     steps.settle(page)
     steps.press(page, "Make the version")
-    steps.until_metric(page, "Classes", "2")
+    steps.until_dataset(page, "2 classes")
     versions = [
         version
         for version in store.versions(only_dataset().id)
@@ -132,7 +133,7 @@ def test_species_and_split_make_a_new_version_and_leave_the_old_one(app: App, pa
 def test_the_gallery_filters_and_its_link_brings_the_view_back(app: App, page: Any) -> None:
     import_folder(app, page, made.class_folders(app.home / "photos", SIZES))
     steps.until_tiles(page, 36)
-    steps.choose(page, "Test")
+    steps.pick(page, "Split", re.compile("^Test$"))
     steps.until_tiles(page, 6)
     page.wait_for_url("**ds_split=Test**")
     page.goto(page.url)

@@ -114,7 +114,7 @@ def addresses(ids: dict[str, str]) -> dict[str, tuple[str, ...]]:
     views: dict[str, tuple[str, ...]] = {
         "": (),
         "datasets?view=import": (),
-        f"{dataset}&photo={ids['photo']}": (SLASHED,),
+        f"{dataset}&photo_page={ids['photo']}": (SLASHED,),
         "train": (PICTURE, MARK, CODE),
         f"train?clone={ids['job']}": (),
         f"train?job={ids['job']}": (PICTURE, LINK),

@@ -1,4 +1,5 @@
-"""Two things of one name: what a person chose is what is shown, trained on, served, compared and deleted."""
+"""Two things of one name: what a person chose is what is shown, trained on, served, compared and
+deleted."""
 
 from __future__ import annotations
 
@@ -64,14 +65,14 @@ def test_of_two_datasets_of_one_name_the_addressed_one_is_deleted(
 ) -> None:
     large, small = (version.dataset_id for version in two)
     steps.visit(page, app.url, f"datasets?dataset={large}")
-    assert steps.metric(page, "Photos in use") == "36"
+    steps.until_dataset(page, "36 photos")
     steps.choose(page, "Classes")
-    assert steps.metric(page, "Photos in use") == "36"
+    steps.until_dataset(page, "36 photos")
     assert f"dataset={large}" in page.url
     steps.press(page, "More")
     page.get_by_text("Delete Birds (v1, 36 photos)").click()
     steps.press(page, "Delete Birds")
-    steps.until_metric(page, "Photos in use", "20")
+    steps.until_dataset(page, "20 photos")
     assert dataset_ids() == {small}
     # Nothing is ticked for the one that is left.
     steps.press(page, "More")
@@ -84,10 +85,10 @@ def test_of_two_datasets_of_one_name_either_can_be_chosen(
 ) -> None:
     large, small = (version.dataset_id for version in two)
     steps.visit(page, app.url, "datasets")
-    steps.until_metric(page, "Photos in use", "20")
+    steps.until_dataset(page, "20 photos")
     for wanted, photos in ((large, "36"), (small, "20"), (large, "36")):
         steps.pick(page, "Dataset", re.compile(re.escape(wanted[-6:])))
-        steps.until_metric(page, "Photos in use", photos)
+        steps.until_dataset(page, f"{photos} photos")
         page.wait_for_url(re.compile(f"dataset={wanted}"))
 
 
@@ -166,8 +167,8 @@ def test_an_unknown_id_in_the_address_says_so_and_shows_nothing_else(
 ) -> None:
     steps.visit(page, app.url, path.format(id=two[0].dataset_id))
     steps.say(page, words)
-    assert not page.locator('[data-testid="stMetric"]').filter(has_text="Photos in use").count()
-    assert not page.get_by_text("photos to learn from").count()
+    assert not page.locator(".st-key-ds_figures").count()
+    assert not page.get_by_text("photos for training").count()
 
 
 def test_part_of_a_class_name_is_no_new_class(
@@ -175,7 +176,9 @@ def test_part_of_a_class_name_is_no_new_class(
 ) -> None:
     version = two[0]
     path = store.manifest_of(version, filters=[("label", "==", "crow")]).iloc[0]["path"]
-    steps.visit(page, app.url, f"datasets?dataset={version.dataset_id}&version=v1&photo={path}")
+    steps.visit(
+        page, app.url, f"datasets?dataset={version.dataset_id}&version=v1&photo_page={path}"
+    )
     steps.press(page, "Relabel")
     box = page.get_by_role("combobox", name=re.compile("New label$"))
     box.press_sequentially("cardi")

@@ -47,11 +47,11 @@ def test_a_mixed_up_folder_is_corrected_and_imported(app: App, page: Any) -> Non
         "7",
     ]
     steps.pick(page, "Photos in the folder extra", re.compile("unlabelled"))
-    steps.until_metric(page, "Unlabelled photos", "4")
+    steps.until_metric(page, "Unlabelled", "4")
     page.reload()
-    steps.until_metric(page, "Unlabelled photos", "4")
+    steps.until_metric(page, "Unlabelled", "4")
     steps.import_as_previewed(page)
-    steps.until_metric(page, "Photos in use", "18")
+    steps.until_dataset(page, "18 photos")
     version = newest()
     assert version.unlabelled == 4
     assert version.split_counts() | {"test": 0} == {
@@ -78,7 +78,7 @@ def test_the_column_of_the_label_is_chosen_by_hand(app: App, page: Any) -> None:
     steps.pick(page, "Label column of survey.csv", re.compile("scientific_name"))
     steps.settle(page)
     steps.import_as_previewed(page)
-    steps.until_metric(page, "Photos in use", "12")
+    steps.until_dataset(page, "12 photos")
     version = newest()
     assert version.classes == ("Corvus", "Strix")
     assert set(metadata.columns_of(version.folder)) == {"common_name", "wing"}

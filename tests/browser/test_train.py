@@ -42,7 +42,11 @@ def ended(page: Any, words: str, seconds: float = PATIENCE) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value", "words"),
-    [("lr", "0", "above 0"), ("lr", "nan", "number"), ("epochs", "many", "whole number")],
+    [
+        ("Learning rate", "0", "above 0"),
+        ("Learning rate", "nan", "number"),
+        ("Epochs", "many", "whole number"),
+    ],
 )
 def test_fault_20_a_bad_value_is_said_beside_its_field_and_nothing_starts(
     app: App, page: Any, version: store.Version, field: str, value: str, words: str
@@ -79,7 +83,7 @@ def test_a_running_job_is_watched_stopped_and_resumed(
     page.locator('[data-testid="stPlotlyChart"]').nth(1).wait_for()
     moving = (
         page.locator('[data-testid="stFragment"], [data-testid="stMain"]')
-        .get_by_text("is done.")
+        .get_by_text("Epoch ")
         .first
     )
     before = moving.inner_text()
@@ -115,7 +119,7 @@ def test_two_jobs_are_compared(app: App, page: Any, version: store.Version) -> N
     for job in jobs.readable("training"):
         wait_for(job)
     steps.visit(page, app.url, "train?view=compare")
-    steps.say(page, "What differs in their settings")
+    steps.say(page, "Settings that differ")
     steps.until_charts(page, 2)
     page.locator('[data-testid="stDataFrame"]').nth(1).wait_for()
 

@@ -66,7 +66,7 @@ def test_from_the_form_to_an_endpoint_of_the_best_trial(
     expect(
         page.locator('[data-testid="stMetricValue"]').get_by_text(re.compile("[1-8] of 8"))
     ).to_be_visible()
-    steps.say(page, "It ended because all 8 trials are done")
+    steps.say(page, "Finished: all 8 trials ran")
     steps.until_metric(page, "Trials", "8 of 8")
     (job,) = jobs.readable("tuning")
     assert job.state is State.COMPLETED
@@ -75,7 +75,7 @@ def test_from_the_form_to_an_endpoint_of_the_best_trial(
     steps.say(page, f"Best: trial {best.number}")
     steps.press(page, "Deploy")
     steps.press(page, "Start the endpoint")
-    steps.say(page, "InService")
+    page.get_by_text("Live", exact=True).first.wait_for()
     (endpoint,) = backends.endpoints()
     assert endpoint.model_id == best.id
     backends.of(endpoint).delete(endpoint)
@@ -108,10 +108,10 @@ def test_a_click_leads_to_a_trial_and_a_brush_to_all_charts(
     inside = [
         trial for trial in board.trials if float(trial.params.get("label_smoothing", "-1")) > 0.1
     ]
-    steps.say(page, f"{len(inside)} of 6 trials pass the filters")
+    steps.say(page, f"{len(inside)} of 6 trials match the filters")
     expect(page.locator(".line.out")).to_have_count(5 - len(inside))
     page.mouse.click(middle, box["y"] + box["height"] - 4)
-    expect(page.get_by_text("pass the filters")).to_have_count(0)
+    expect(page.get_by_text("match the filters")).to_have_count(0)
     page.locator(".line").first.dispatch_event("click")
     steps.say(page, "Trial")
 
@@ -128,15 +128,15 @@ def test_a_running_job_is_stopped_and_goes_on(app: App, page: Any, version: stor
     )
     job = backends.LOCAL.tune(spec)
     steps.visit(page, app.url, f"tune?job={job.id}")
-    expect(page.get_by_text("InProgress").first).to_be_visible()
+    expect(page.get_by_text("Running").first).to_be_visible()
     steps.press(page, "Stop")
-    steps.say(page, "Its trials are kept")
+    steps.say(page, "The finished trials are kept")
     assert jobs.read(job.id).state is State.STOPPED
-    steps.press(page, "Go on")
+    steps.press(page, "Add trials")
     steps.fill(page, "More trials", "1")
     page.get_by_role("button", name=re.compile("Start$")).click()
     until_address(page, "job=fm-tuning")
-    steps.say(page, "InProgress")
+    steps.say(page, "Running")
     (after,) = [other for other in jobs.readable("tuning") if other.id != job.id]
     assert after.spec["continues"] == job.id
     backends.LOCAL.stop(after)

@@ -1,4 +1,5 @@
-"""From photos to a served prediction, as a newcomer walks it: issue by issue this grows no longer, the others have tests of their own."""
+"""From photos to a served prediction, as a newcomer walks it: issue by issue this grows no longer,
+the others have tests of their own."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ def only_model() -> models.Model:
 
 
 def train_and_restart(app: App, page: Any) -> None:
-    """Presses Train, kills the app with -9 while the job runs, and finds the job whole in a new app."""
+    """Presses Train, kills the app with -9 while the job runs, and finds the job whole in a new
+    app."""
     steps.press(page, "Train")
     steps.say(page, "Running for")
     (job,) = jobs.readable("training")
@@ -42,10 +44,11 @@ def train_and_restart(app: App, page: Any) -> None:
 
 
 def ask_by_dropping(app: App, page: Any, photos: list[Path]) -> None:
-    """Starts an endpoint, drops photos, and checks what the page says against what the model is known to say."""
+    """Starts an endpoint, drops photos, and checks what the page says against what the model is
+    known to say."""
     steps.visit(page, app.url, f"deploy?model={only_model().id}")
     steps.press(page, "Start the endpoint")
-    page.get_by_text("InService").first.wait_for()
+    page.get_by_text("Live", exact=True).first.wait_for()
     steps.settle(page)
     steps.drop(page, photos)
     answers = steps.answers(page)
@@ -77,11 +80,11 @@ def test_from_the_sample_to_a_prediction(app: App, page: Any) -> None:
     steps.settle(page)
     (dataset,) = [item for item in store.datasets() if isinstance(item, store.Dataset)]
     assert dataset.drawn
-    assert steps.metric(page, "Photos in use") == "600"
+    steps.until_dataset(page, "600 photos")
     steps.until_tiles(page, 48)
 
-    steps.press(page, "Train on this version")
-    steps.say(page, "photos to learn from")
+    page.locator(".st-key-ds_train button").click()
+    steps.say(page, "photos for training")
     train_and_restart(app, page)
 
     model = only_model()
@@ -104,14 +107,14 @@ def endpoint_survives_a_restart(app: App, page: Any) -> None:
     app.stop()
     app.start()
     steps.visit(page, app.url, "deploy")
-    steps.say(page, "made ")
+    steps.say(page, "auto-stop: never")
     card = page.locator('[class*="st-key-dp_card_"]').first
-    assert "InService" in card.inner_text()
-    assert re.search(r"made (just now|\d+ (s|min))", card.inner_text())
+    assert "Live" in card.inner_text()
+    assert re.search(r"started (just now|\d+ (s|min))", card.inner_text())
     card.get_by_role("link").first.click()
-    steps.say(page, "The smoke image came back")
+    steps.say(page, "About this endpoint")
     steps.stop_and_delete(page)
-    steps.say(page, "Nothing is being served")
+    steps.say(page, "No endpoints are running")
 
 
 @pytest.mark.slow
@@ -120,16 +123,12 @@ def test_from_real_photos_to_a_prediction(app: App, page: Any, birds: Path) -> N
     steps.fill(page, "Folder", str(birds))
     steps.press(page, "Preview import")
     steps.import_as_previewed(page)
-    steps.say(page, "The split its makers gave")
+    page.locator(".st-key-ds_figures").wait_for()
     steps.settle(page)
-    assert [steps.metric(page, name) for name in ("Photos in use", "Classes", "Test")] == [
-        "715",
-        "12",
-        "355",
-    ]
+    steps.until_dataset(page, "715 photos", "12 classes", "355 test")
 
-    steps.press(page, "Train on this version")
-    steps.say(page, "photos to learn from")
+    page.locator(".st-key-ds_train button").click()
+    steps.say(page, "photos for training")
     train_and_restart(app, page)
 
     test = only_model().metrics("test")

@@ -1,4 +1,5 @@
-"""The workbench in the browser: a folder dropped, a wrong label found, mended and trained on; links that bring every view back."""
+"""The workbench in the browser: a folder dropped, a wrong label found, mended and trained on; links
+that bring every view back."""
 
 from __future__ import annotations
 
@@ -60,11 +61,11 @@ def test_a_wrong_label_is_found_mended_and_trained_on(app: App, page: Any, tmp_p
     page.locator('.st-key-ds_dropped input[type="file"]').set_input_files(photos)
     steps.press(page, "Preview import")
     steps.import_as_previewed(page)
-    steps.until_metric(page, "Photos in use", "31")
+    steps.until_dataset(page, "31 photos")
 
     steps.choose(page, "Issues")
     steps.press(page, "Inspect this version")
-    steps.say(page, "31 photos of v1 were looked through")
+    steps.say(page, "31 photos of v1 inspected")
     steps.until_tiles(page, 1)
     expect(steps.tiles(page)).to_contain_text("looks like Cardinal")
     lasso_around_everything(page)
@@ -81,7 +82,7 @@ def test_a_wrong_label_is_found_mended_and_trained_on(app: App, page: Any, tmp_p
     ]
     assert mended == "Cardinal"
 
-    steps.press(page, "Train on it now")
+    steps.press(page, "Train now")
     steps.say(page, "Running for")
     page.get_by_text("Completed").first.wait_for()
     (job,) = jobs.readable("training")
@@ -105,7 +106,8 @@ def lasso_around_everything(page: Any) -> None:
 
 @pytest.fixture
 def boxed(app: App, monkeypatch: pytest.MonkeyPatch) -> store.Version:
-    """Twenty-four photos of three species with boxes, in the CUB layout, and one that is smaller than the others."""
+    """Twenty-four photos of three species with boxes, in the CUB layout, and one that is smaller
+    than the others."""
     monkeypatch.setenv("FIELDMARK_IMPORT_ROOTS", str(app.home))
     folder = made.cub(app.home / "CUB", 8)
     small = min((folder / "images").rglob("*.jpg"))
@@ -147,11 +149,11 @@ def test_a_photo_has_a_page_that_can_be_linked_to(
     steps.until_tiles(page, 8)
     steps.tiles(page).nth(1).click()
     steps.press(page, "Open its page")
-    steps.say(page, "What happened to it")
-    page.wait_for_url(lambda url: "photo=" in url)
+    steps.say(page, "Predictions")
+    page.wait_for_url(lambda url: "photo_page=" in url)
     page.goto(page.url)
     steps.say(page, path)
-    page.locator("td", has_text="came in").first.wait_for(state="attached")
+    page.locator("td", has_text="imported").first.wait_for(state="attached")
     steps.settle(page)
     steps.press(page, "Leave out")
     page.get_by_role("button", name=re.compile("Leave out 1 photo$")).click()
@@ -171,7 +173,7 @@ def test_back_from_a_photo_the_filters_are_as_they_were(
     steps.until_tiles(page, 8)
     steps.tiles(page).first.click()
     steps.press(page, "Open its page")
-    steps.say(page, "What happened to it")
+    steps.say(page, "Predictions")
     steps.settle(page)
     steps.press(page, "Back")
     steps.until_tiles(page, 8)

@@ -215,7 +215,9 @@ def right_answers(version: store.Version, truth: dict[str, str]) -> tuple[int, i
     """A model's right answers on test by the labels of its version, by the true ones, and the number of test photos."""
     model = models.of_job(
         finished(
-            LOCAL.train(TrainingSpec("Mended", version.dataset_id, version.id, {"preset": "fast"}))
+            LOCAL.train(
+                TrainingSpec("Corrected", version.dataset_id, version.id, {"preset": "fast"})
+            )
         )
     )
     test = model.predictions().of_split("test")
@@ -224,11 +226,11 @@ def right_answers(version: store.Version, truth: dict[str, str]) -> tuple[int, i
     return int(model.metrics("test")["correct"]), really, len(test)
 
 
-def test_mending_brings_back_what_wrong_labels_cost(
+def test_correction_brings_back_what_wrong_labels_cost(
     birds: Path, homes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """10 % of the labels are swapped, whatever their split; then every suggestion of the first list is taken, unseen."""
-    monkeypatch.setenv("FIELDMARK_HOME", str(homes / "mending"))
+    monkeypatch.setenv("FIELDMARK_HOME", str(homes / "correction"))
     monkeypatch.setenv("FIELDMARK_IMPORT_ROOTS", str(birds))
     first = importing.run_import(importing.ImportSource("folder", birds), "Birds")
     frame = store.manifest_of(first)
@@ -245,13 +247,17 @@ def test_mending_brings_back_what_wrong_labels_cost(
         second,
         [Step(RELABEL, dict(zip(taken["path"], taken["suggestion"], strict=True)), "suggested")],
     )
-    clean, spoilt, mended = (right_answers(version, truth) for version in (first, second, third))
+    clean, spoilt, corrected = (right_answers(version, truth) for version in (first, second, third))
     fixed = sum(row["suggestion"] == truth[row["path"]] for row in taken.to_dict("records"))
     print(
         f"{len(wrong)} of {len(frame)} labels swapped; {len(taken)} suggestions taken, {fixed} of them true"
     )
-    for words, (shown, really, n) in (("clean", clean), ("swapped", spoilt), ("mended", mended)):
+    for words, (shown, really, n) in (
+        ("clean", clean),
+        ("swapped", spoilt),
+        ("corrected", corrected),
+    ):
         print(f"{words}: test accuracy {shown}/{n} as shown, {really}/{n} by the true labels")
     assert spoilt[0] < 0.93 * clean[0]
-    assert mended[0] - spoilt[0] >= 0.8 * (clean[0] - spoilt[0])
-    assert mended[1] >= 0.97 * clean[1]
+    assert corrected[0] - spoilt[0] >= 0.8 * (clean[0] - spoilt[0])
+    assert corrected[1] >= 0.97 * clean[1]

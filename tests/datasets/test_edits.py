@@ -142,10 +142,10 @@ def test_reverting_takes_one_versions_changes_back_and_leaves_the_later_ones(
     third = edits.make(second, [edits.relabel([other], "Owl")])
     fourth = history.revert(second, third)
     assert (row(fourth, path)["label"], row(fourth, other)["label"]) == ("Crow", "Owl")
-    assert (fourth.parent, fourth.note) == ("v3", "v2 taken back")
-    with pytest.raises(UserError, match="nothing left"):
+    assert (fourth.parent, fourth.note) == ("v3", "Reverted v2")
+    with pytest.raises(UserError, match="no change is left"):
         history.revert(second, fourth)
-    with pytest.raises(UserError, match="import itself"):
+    with pytest.raises(UserError, match="first version"):
         history.revert(first, fourth)
     plain = history.revert(third, third)
     assert store.manifest_of(plain).equals(store.manifest_of(second))
@@ -163,7 +163,7 @@ def test_reverting_a_change_of_classes_brings_the_rows_back(first: store.Version
     [
         (lambda path: edits.relabel([path], "jay"), "differ only"),
         (lambda path: edits.relabel([path], "a\nb"), "invisible"),
-        (lambda path: edits.relabel([path], "Crow"), "Nothing would change"),
+        (lambda path: edits.relabel([path], "Crow"), "These edits change nothing"),
         (lambda path: edits.move([path], "dev"), "no split"),
         (lambda path: edits.move(["nowhere.jpg"], "test"), "not in this version"),
         (lambda path: edits.leave_out([]), "Choose the photos"),
@@ -185,7 +185,7 @@ def test_a_class_must_keep_something_to_learn_from(first: store.Version) -> None
     ].tolist()
     with pytest.raises(UserError, match="Crow"):
         edits.make(first, [edits.leave_out(every)])
-    with pytest.raises(UserError, match="nothing to change"):
+    with pytest.raises(UserError, match="The draft is empty"):
         edits.make(first, [])
 
 
@@ -205,9 +205,9 @@ def test_a_draft_gathers_undoes_and_becomes_a_version(first: store.Version) -> N
     drafts.add(first, edits.move([path], "test"))
     assert drafts.marks(drafts.steps(first)) == {path: "now Jay, to test", other: "left out"}
     assert edits.summary(drafts.undo(first)) == "1 relabelled, 1 left out"
-    second = drafts.finish(first, "Mended")
+    second = drafts.finish(first, "Corrected")
     assert (second.note, history.diff(first, second).summary()) == (
-        "Mended",
+        "Corrected",
         "1 relabelled, 1 left out",
     )
     assert drafts.steps(first) == []

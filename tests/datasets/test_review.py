@@ -110,7 +110,7 @@ def test_the_queue_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(review, "MAX_ENTRIES", 2)
     for number in range(2):
         review.add(photo(number), shown="a")
-    with pytest.raises(UserError, match="wait for review already"):
+    with pytest.raises(UserError, match="queue is full"):
         review.add(photo(3), shown="a")
     review.add(photo(1), shown="a", answer=ANSWER)
 
@@ -178,7 +178,7 @@ def test_an_unused_photo_left_out_in_review_is_marked_too(version: Version) -> N
         store.image_path(store.dataset(version.dataset_id), str(row_of(version, entry)["path"])),
         shown="again",
     )
-    with pytest.raises(UserError, match="Nothing would change"):
+    with pytest.raises(UserError, match="These edits change nothing"):
         review.decide({entry.id: review.LEAVE_OUT}, outcome.version)
 
 
@@ -186,7 +186,7 @@ def test_a_decision_that_changes_nothing_is_refused_and_one_that_confirms_others
     version: Version,
 ) -> None:
     right, wrong = in_dataset(version, row=0), in_dataset(version, row=1)
-    with pytest.raises(UserError, match="Nothing would change"):
+    with pytest.raises(UserError, match="These edits change nothing"):
         review.decide({right.id: "circle"}, version)
     with pytest.raises(UserError, match="Choose"):
         review.decide({}, version)

@@ -1,4 +1,4 @@
-"""A real endpoint over a real model in a home of its own, and a client that reports outcomes."""
+"""A real endpoint for a real model in a separate home, and a client that reports outcomes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests import shapes
 from tests.conftest import SMALL, kill_processes_of
 from tests.faults._requests import Sent, request
 
-# Longer than any bound of the server: whoever is held for this long is held for good.
+# Longer than any timeout of the server: a client that waits this long would wait for ever.
 HANG_SECONDS = 60
 MB = 2**20
 
@@ -54,8 +54,7 @@ class Target:
         return sent.data.replace(b"{host}", f"127.0.0.1:{self.port}".encode())
 
     def answer(self, body: bytes) -> list[tuple[str, float]]:
-        """Return what it says of a good photo. Raises OSError or ValueError if that is no
-        answer."""
+        """Return its answer for a good photo. Raises OSError or ValueError if there is none."""
         connection = self.connect()
         with connection:
             connection.sendall(self.raw(Sent(request(body))))
@@ -63,7 +62,7 @@ class Target:
         return [(one["label"], one["probability"]) for one in found["predictions"]]
 
     def ping(self) -> float:
-        """Return how long a liveness answer takes over a connection of its own, in seconds."""
+        """Return the seconds that a liveness check takes over a new connection."""
         start = time.perf_counter()
         with self.connect() as connection:
             connection.sendall(self.raw(Sent(request(method="GET", path="/ping", kind=""))))
@@ -73,7 +72,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a request: a status, or "closed", "left" or "hang"."""
+    """The outcome of a request: a status, or "closed", "left" or "hang"."""
 
     what: str
     is_shaped: bool = True
@@ -90,7 +89,7 @@ def outcome(target: Target, sent: Sent) -> Outcome:
 
 
 def _outcome(connection: socket.socket, data: bytes, sent: Sent) -> Outcome:
-    # It may be refused before all of it is there; the answer comes all the same.
+    # The server may refuse it before it is complete; the answer is still sent.
     with suppress(BrokenPipeError, ConnectionResetError):
         connection.sendall(data)
     if sent.leaves:
@@ -129,7 +128,7 @@ def _has_error_shape(body: bytes) -> bool:
 
 @contextmanager
 def serving() -> Iterator[Target]:
-    """Train a small model, serves it, and removes everything in the end."""
+    """Train a small model, serve it, and remove everything at the end."""
     with tempfile.TemporaryDirectory(prefix="fieldmark-fault-") as made:
         home = Path(made, "home")
         os.environ |= {settings.ENV_HOME: str(home), settings.ENV_IMPORT_ROOTS: made}

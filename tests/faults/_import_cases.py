@@ -1,4 +1,4 @@
-"""Hostile and damaged things to import: archives, tables and folders, each made anew from a seed and a number."""
+"""Hostile and damaged archives, tables and folders, each generated from a seed and a number."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def photos(chance: random.Random) -> dict[str, bytes]:
 
 
 def mutated(chance: random.Random, data: bytes) -> bytes:
-    """Return some bytes changed, cut out, doubled, swapped or set to numbers that programs stumble
-    over."""
+    """Return the data with some bytes changed, removed, doubled, swapped or set to extreme
+    numbers."""
     made = bytearray(data)
     for _ in range(chance.choice([1, 1, 2, 5, 20])):
         at, size = chance.randrange(len(made) + 1), chance.choice([1, 2, 4, 8, 64])
@@ -99,8 +99,7 @@ def tarred(files: dict[str, bytes], kind: int = tarfile.PAX_FORMAT) -> bytes:
 
 
 def packed(chance: random.Random, data: bytes) -> bytes:
-    """Return a TAR as it is or compressed; now and then in two pieces, or with something after
-    it."""
+    """Return a TAR as it is or compressed; sometimes in two pieces, or with bytes after its end."""
     pack = chance.choice([bytes, gzip.compress, bz2.compress, lzma.compress])
     if chance.random() < 0.1:
         middle = len(data) // 2
@@ -113,7 +112,7 @@ def mutated_zip(chance: random.Random, folder: Path) -> tuple[str, Path]:
         [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
     )
     data = zipped(photos(chance), method)
-    # Half of the changes go to the table of contents, where an archive says what it is.
+    # Half of the changes are in the table of contents.
     start = data.index(b"PK\1\2") if chance.random() < 0.5 else 0
     return "archive", _file(folder, data[:start] + mutated(chance, data[start:]))
 
@@ -130,7 +129,7 @@ def mutated_tar(chance: random.Random, folder: Path) -> tuple[str, Path]:
 
 
 def bad_names(chance: random.Random, folder: Path) -> tuple[str, Path]:
-    """Name that lead outside, or that a file system, a shell or an eye misreads."""
+    """Names that lead outside, or that a file system, a shell or a reader misreads."""
     files = photos(chance) | {
         chance.choice(BAD_NAMES): photo(chance) for _ in range(chance.choice([1, 1, 3]))
     }
@@ -143,7 +142,7 @@ def bad_names(chance: random.Random, folder: Path) -> tuple[str, Path]:
 
 
 def raw_zip(files: dict[bytes, bytes], system: int = 3, flags: int = 0) -> bytes:
-    """Return a stored ZIP with the very bytes of the names."""
+    """Return an uncompressed ZIP with the names as raw bytes."""
     body, central = b"", b""
     for name, data in files.items():
         facts = (flags, 0, 0, 0x21, zlib.crc32(data), len(data), len(data), len(name) & 0xFFFF)
@@ -202,7 +201,7 @@ def crafted_zip(chance: random.Random, folder: Path) -> tuple[str, Path]:
 
 
 def many_entries(chance: random.Random, folder: Path) -> tuple[str, Path]:
-    """Archives that say much and hold little."""
+    """Archives that declare much and hold little."""
     count = chance.choice([100_001, 200_000, 400_000])
     name = chance.choice(["%07d.jpg", "a/b/c/%07d/", "%07d/" + "d/" * 400])
     count = min(count, 30_000_000 // len(name % 0))
@@ -252,8 +251,7 @@ def huge_dictionary(chance: random.Random, folder: Path) -> tuple[str, Path]:
 
 
 def table(chance: random.Random, folder: Path) -> tuple[str, Path]:
-    """Return a table of labels, or one like Fieldmark's own, with cells and bytes that no table
-    has."""
+    """Return a table of labels, or one like Fieldmark's own, with invalid cells and bytes."""
     _write(folder / "in", photos(chance))
     own = list(manifest.COLUMNS)
     header = chance.choice(
@@ -331,7 +329,8 @@ def cub(chance: random.Random, folder: Path) -> tuple[str, Path]:
 
 
 def tree(chance: random.Random, folder: Path) -> tuple[str, Path]:
-    """Folders with what no photo is: pipes, sockets, links in circles, depths, names that are no text."""
+    """Folders with pipes, sockets, circular links, deep nesting, and names that are not valid
+    text."""
     root = folder / "in"
     _write(
         root,
@@ -423,7 +422,7 @@ def _header_changed(chance: random.Random, data: bytes) -> bytes:
 
 
 def _with_checksum(data: bytes) -> bytes:
-    """Return every header says the right sum, so that it is read at all."""
+    """Return the TAR with correct header checksums, so that it is read."""
     made = bytearray(data)
     for at in range(0, len(made) - 511, 512):
         if made[at + 257 : at + 262] == b"ustar":
@@ -444,7 +443,7 @@ def _write(root: Path, files: dict[str, bytes]) -> None:
         (root / name).write_bytes(data)
 
 
-# How often each comes.
+# The frequency of each.
 KINDS: list[Make] = [
     *[mutated_zip] * 6,
     *[mutated_tar] * 6,
@@ -460,7 +459,7 @@ RARE: list[Make] = [many_entries]
 
 
 def make(seed: int, number: int, folder: Path) -> tuple[str, str, Path]:
-    """Case `number` of `seed`, made in `folder`: what it is, and the source to import."""
+    """Make case `number` of `seed` in `folder`; return its description and the source to import."""
     chance = random.Random(f"{seed}/{number}")
     kind = chance.choice(RARE if number % 50 == 49 else KINDS)
     return kind.__name__, *kind(chance, folder)

@@ -1,4 +1,4 @@
-"""Photos of every bad kind, as bytes, by name: damaged, absurd, foreign, legal but expensive."""
+"""Bad photos as bytes, by name: damaged, extreme, unsupported, valid but expensive."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
 
 
 def picture(side: int = 96, seed: int = 0) -> Image.Image:
-    """Return a picture with something in it."""
+    """Return a picture with some content."""
     noise = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     return Image.fromarray(noise).resize((side, side), Image.Resampling.BICUBIC)
 
@@ -30,8 +30,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def png(width: int, height: int, depth: int = 8, colour: int = 2, extra: bytes = b"") -> bytes:
-    """Return a black PNG of that size, written without holding it; `extra` stands before its
-    pixels."""
+    """Return a black PNG of that size, written in pieces; `extra` comes before its pixels."""
     samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
     row = bytes(1 + (width * samples * depth + 7) // 8)
     packer = zlib.compressobj(6)
@@ -66,7 +65,7 @@ def flipped(data: bytes, rng: random.Random, bits: int = 12) -> bytes:
 
 
 def rle_bmp(side: int) -> bytes:
-    """Return a run-length BMP that says little and unfolds to side x side pixels."""
+    """Return a small run-length BMP that decodes to side x side pixels."""
     line = b"\xff\x01" * (side // 255) + bytes([max(1, side % 255), 1]) + b"\x00\x00"
     body = line * min(side, 2000) + b"\x00\x01"
     palette = bytes(1024)
@@ -77,7 +76,7 @@ def rle_bmp(side: int) -> bytes:
 
 
 def cheap() -> dict[str, bytes]:
-    """Return what costs a server little, whether it is answered or refused."""
+    """Return photos that cost a server little, answered or refused."""
     image = picture()
     jpeg, grey = encoded(image, "JPEG"), image.convert("L")
     text = chunk(b"zTXt", b"note\0\0" + zlib.compress(bytes(20_000_000), 9))
@@ -123,7 +122,7 @@ def cheap() -> dict[str, bytes]:
 
 
 def expensive() -> dict[str, bytes]:
-    """Return what is legal and takes a second or a gigabyte, or would."""
+    """Return valid photos that take a second or a gigabyte, or would."""
     return {
         "49 MP png": png(SIDE, SIDE),
         "49 MP png, RGBA, 16 bits": png(SIDE, SIDE, 16, 6),

@@ -1,8 +1,8 @@
-"""What two people may do to one thing at the same moment, and how to see afterwards that it was
-done.
+"""The actions that two users may take on one object at the same time, and how to check them
+afterwards.
 
-Each verb is tried on a thing by its id, with a mark of its own. `seen` says whether its effect is
-there; None if another verb may rightly undo it.
+Each action gets an object's id and a unique mark. `seen` says whether its effect is there; None if
+another action may undo it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Verb:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of thing: how one is made, by its id where it lies, and what can be done to it."""
+    """A kind of object: how one is made, its folder by id, and the actions on it."""
 
     make: Callable[[], str]
     folder: Callable[[str], Path]
@@ -70,7 +70,7 @@ def _model() -> str:
 
 
 def _take_and_drop(job_id: str, _mark: str) -> None:
-    """What whoever resumes a watch does."""
+    """Resume a watch."""
     lock = processes.take_lock(RunFolder.of(job_id).lock)
     if lock is not None:
         os.close(lock)
@@ -228,7 +228,7 @@ KINDS = {
     "dataset": Kind(_dataset, lambda one: settings.datasets_dir() / one, DATASETS),
     "review": Kind(_entry, lambda one: settings.home() / "review" / one, REVIEWS),
 }
-# Of these a thing that is done does not say whether the other's effect may be seen.
+# For these pairs the effect of one does not show whether the other one ran.
 UNDOES = {
     ("step", "undo"),
     ("step", "discard"),

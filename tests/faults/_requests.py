@@ -1,7 +1,5 @@
-"""Requests of every bad kind, as the bytes of a connection, by name.
-
-Each maker takes a random.Random. "{host}" in what it returns becomes the server's own name.
-"""
+"""Bad requests, as the bytes of a connection, by name. Each maker takes a random.Random. "{host}"
+in what it returns becomes the server's own name."""
 
 from __future__ import annotations
 
@@ -22,8 +20,8 @@ LIMIT = 6_291_456
 
 @dataclass(frozen=True)
 class Sent:
-    """What is sent. After `data` the client waits for an answer, or hangs up if it `leaves`;
-    `drip` is sent again and again, ten times a second, until the server has had enough."""
+    """The bytes to send. After `data` the client waits for an answer, or hangs up if it `leaves`;
+    `drip` is sent ten times a second until the server closes the connection."""
 
     data: bytes
     leaves: bool = False
@@ -43,7 +41,7 @@ def request(
     host: str = "{host}",
     length: str | None = None,
 ) -> bytes:
-    """Return one request, well-formed as far as its parts are."""
+    """Return one request from its parts."""
     declared = str(len(body)) if length is None else length
     lines = [f"{method} {path} HTTP/1.1", *[f"Host: {host}"] * bool(host)]
     lines += [f"Content-Type: {kind}"] * bool(kind)
@@ -61,7 +59,8 @@ def listed(*photos: bytes) -> bytes:
 
 
 def kinds() -> dict[str, Maker]:
-    """Return every cheap kind. Slow and expensive ones are apart: they are sent less often."""
+    """Return every cheap kind. Slow and expensive ones are separate, because they are sent less
+    often."""
     cheap = _photos.cheap()
     good = cheap["jpeg"]
     fixed = {
@@ -85,7 +84,7 @@ def expensive() -> dict[str, Maker]:
 
 
 def slow() -> dict[str, Maker]:
-    """Clients that hold a connection for as long as they may."""
+    """Clients that keep a connection open as long as possible."""
     begun = b"POST /invocations HTTP/1.1\r\nHost: {host}\r\n"
     second = request(method="GET", path="/ping") + begun
     return {

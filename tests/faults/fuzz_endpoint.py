@@ -1,4 +1,4 @@
-"""Sends an endpoint requests of 200 bad kinds and three attacks; it has to answer as before.
+"""Sends an endpoint requests of 200 bad kinds and three attacks; afterwards it has to answer as before.
 
 A fault is an answer of 500 and more that is no 503, an error of another shape, a request that is
 held for good, a restart, a changed answer, memory that is kept, or a slow /ping in an attack.

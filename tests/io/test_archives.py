@@ -132,7 +132,7 @@ OUTSIDE = [
 
 @pytest.mark.parametrize("name", [*OUTSIDE, "a\0b.jpg"])
 def test_fault_01_names_that_lead_outside_a_zip(name: str, tmp_path: Path) -> None:
-    # zipfile mends some names on writing, so the name is put into the finished archive.
+    # zipfile changes some names on writing, so the name is put into the finished archive.
     written = "n" * len(name)
     path = make_zip(tmp_path / "a.zip", {"Cat/1.jpg": b"fine", written: b"evil"})
     path.write_bytes(path.read_bytes().replace(written.encode(), name.encode()))

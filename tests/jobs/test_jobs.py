@@ -56,7 +56,7 @@ except OSError as error:
 
 
 def make(kind: str = "training", name: str = "Birds", **status: Any) -> Job:
-    """A job whose worker has let go of its lock."""
+    """A job whose worker has released its lock."""
     job, lock = jobs.create(jobs.new_id(kind), kind, name, "local", SPEC)
     assert lock is not None
     if status:
@@ -389,7 +389,7 @@ def test_a_trial_that_sagemaker_named_is_a_training_job_in_its_tuning_jobs_place
 def test_a_job_that_has_just_ended_is_waited_for_and_a_running_one_is_not_for_long(
     tmp_path: Path,
 ) -> None:
-    """Its process writes how it ended, and lets go of the lock a moment later."""
+    """Its process writes how it ended, and releases the lock a moment later."""
     lock = tmp_path / "lock"
     handle = os.open(lock, os.O_RDWR | os.O_CREAT)
     fcntl.flock(handle, fcntl.LOCK_EX)

@@ -20,7 +20,7 @@ GOOD = {
 
 
 def test_it_is_read_back_as_it_was_saved() -> None:
-    account = accounts.check_form(
+    account = accounts.from_form(
         {**GOOD, "subnets": "subnet-0a1b2c3d, subnet-0a1b2c3e", "security_groups": "sg-0a1b2c3d"}
     )
     accounts.save(account)
@@ -44,14 +44,21 @@ def test_without_one_everything_is_empty_and_a_job_is_refused() -> None:
 )  # fmt: skip
 def test_what_cannot_be_right_is_refused_beside_its_field(field: str, value: str) -> None:
     with pytest.raises(UserError) as refusal:
-        accounts.check_form({**GOOD, field: value})
+        accounts.save(accounts.from_form({**GOOD, field: value}))
     assert refusal.value.field == field
 
 
 def test_what_a_container_without_a_network_cannot_do_is_refused() -> None:
     with pytest.raises(UserError) as refusal:
-        accounts.check_form({**GOOD, "network_isolation": True, "allow_pip": True})
+        accounts.save(accounts.from_form({**GOOD, "network_isolation": True, "allow_pip": True}))
     assert refusal.value.field == "allow_pip"
+
+
+def test_every_invalid_field_is_named_at_once() -> None:
+    account = accounts.from_form(
+        {"region": "Frankfurt", "role_arn": "me", "bucket": "My_Bucket", "subnets": "10.0.0.0/24"}
+    )
+    assert list(accounts.problems(account)) == ["region", "role_arn", "bucket", "subnets"]
 
 
 def test_where_things_lie() -> None:

@@ -66,17 +66,21 @@ def test_fault_46_every_view_draws_without_an_account(view: str) -> None:
 def test_fault_46_without_credentials_the_page_says_what_to_do() -> None:
     app = page("Account")
     said = text(app)
-    for words in ("No region is chosen", "No role is chosen", "No bucket is chosen"):
+    for words in ("No region is set", "No role is set", "No bucket is set"):
         assert words in said
     until(lambda: "There are no AWS credentials" in text(app.run()), "the checks")
-    assert "aws configure" in text(app)
+    commands = [str(code.value) for code in app.code]
+    assert any("aws configure" in command for command in commands)
+    assert any(command.startswith("aws s3 mb s3://") for command in commands)
 
 
 def test_the_account_form_keeps_what_can_be_right_and_says_what_can_not() -> None:
     app = page("Account")
     app.text_input("aws_region").set_value("Frankfurt")
+    app.text_input("aws_bucket").set_value("My_Bucket")
     app.get("button")[0].click().run()
-    assert "can't be right here" in text(app)
+    assert "'Frankfurt' is not valid" in text(app)
+    assert "'My_Bucket' is not valid" in text(app)
     assert accounts.load() == Account()
     app.text_input("aws_region").set_value("eu-central-1")
     app.text_input("aws_role_arn").set_value("arn:aws:iam::123456789012:role/Jobs")
@@ -134,11 +138,11 @@ def test_what_runs_is_shown_with_age_cost_and_whose_it_is(aws: Emulator) -> None
     app = page("Running")
     assert not app.exception
     said = text(app)
-    assert "0.115 USD an hour, 0.460 USD so far" in said
-    assert "past its deadline" in said
+    assert "0.115 USD per hour, 0.460 USD so far" in said
+    assert "past its auto-stop time" in said
     assert "idle" in said
-    assert "costs only while it answers" in said
-    assert "1 other thing in this region" in "".join(expander.label for expander in app.expander)
+    assert "costs money only while it answers" in said
+    assert "1 other resource in this region" in "".join(expander.label for expander in app.expander)
     assert "payroll" in str(app.dataframe[0].value)
     assert [metric.value for metric in app.metric] == ["2", "0.115 USD", "0.460 USD", "2"]
 
@@ -165,7 +169,7 @@ def test_fault_49_the_cost_line_is_on_every_page_also_without_a_network(
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     app = page("", name)
     assert not app.exception
-    assert "1 thing running, as of" in text(app)
+    assert "1 resource running, updated" in text(app)
 
 
 def test_an_emulator_is_called_one(aws: Emulator) -> None:
@@ -191,11 +195,11 @@ def test_a_vpc_endpoint_is_no_emulator(
 
 def test_prices_are_asked_for_at_the_press_of_a_button(aws: Emulator) -> None:
     app = page("Prices")
-    assert "approximate, AWS was not asked" in text(app)
+    assert "Approximate list prices, 2026-11-23. Refresh for your region." in text(app)
     app.button("aws_refresh_prices").click().run()
     assert not app.error
     assert prices.date_of(accounts.load().region)[1]
-    assert "AWS's Pricing API, asked on" in text(app)
+    assert "AWS list prices, " in text(app)
 
 
 def test_the_clean_up_shows_first_and_removes_on_the_second_press(aws: Emulator) -> None:
@@ -245,6 +249,6 @@ def test_an_endpoint_that_is_being_deleted_has_a_page_that_comes_to_rest() -> No
         app.run()
         app = app.switch_page(str(settings.PROJECT / "pages" / "deploy.py")).run()
         assert not app.exception
-        assert "It is being ended" in text(app)
+        assert "Deletion continues" in text(app)
     finally:
         os.close(lock)

@@ -188,7 +188,7 @@ def test_fault_30_stopped_it_keeps_what_is_done_and_goes_on_from_there(
         serving.until(
             lambda: (
                 SAGEMAKER.refresh(job).status.progress.get("phase")
-                in ("Waiting for machines", "Predicting")
+                in ("Waiting for instances", "Predicting")
             ),
             "its start",
         )

@@ -46,7 +46,7 @@ def test_an_endpoint_that_this_machine_lost_is_found_and_removed(
     shutil.rmtree(RunFolder.of(endpoint.id).path)
     found = planned(look(accounts.load()))
     candidate = found["endpoint", endpoint.id]
-    assert "nothing on this machine knows it" in candidate.why
+    assert "not known on this machine" in candidate.why
     assert not candidate.sure, "it may be a colleague's"
     assert serving.now(endpoint.id) is None
     assert aws.client("sagemaker").describe_endpoint(EndpointName=endpoint.id), (
@@ -175,7 +175,7 @@ def test_what_nothing_uses_any_more_of_what_jobs_share_is_found_with_its_size_an
 def test_what_jobs_share_is_not_offered_while_it_is_not_known_what_runs(
     aws: Emulator, small_model: Model
 ) -> None:
-    with pytest.raises(BackendError, match="it is not known what runs"):
+    with pytest.raises(BackendError, match="it is unknown what is running"):
         cleanup.shared(
             accounts.load(),
             replace(look(accounts.load()), problems=("The training jobs can't be listed",)),
@@ -242,9 +242,9 @@ def test_past_its_deadline_failed_and_idle_are_reasons() -> None:
         ]
 
     assert reasons(base) == []
-    assert reasons(replace(base, deadline=time.time() - 60)) == [("its deadline has passed", True)]
-    assert reasons(replace(base, state="Failed")) == [("it has failed", True)]
-    assert reasons(replace(base, requests=0.0)) == [("it had no request for an hour", False)]
+    assert reasons(replace(base, deadline=time.time() - 60)) == [("past its auto-stop time", True)]
+    assert reasons(replace(base, state="Failed")) == [("failed", True)]
+    assert reasons(replace(base, requests=0.0)) == [("no request for an hour", False)]
     assert reasons(replace(base, requests=None)) == [], "not known is not idle"
     assert reasons(replace(base, requests=0.0, created=time.time() - 60)) == [], (
         "a new one may still be wanted"

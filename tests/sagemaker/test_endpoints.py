@@ -167,7 +167,7 @@ def test_fault_50_an_endpoint_that_answers_no_photo_is_ended_and_says_so(
     serving.until(lambda: jobs.read(endpoint.id).state.is_finished, "its end")
     failed = serving.now(endpoint.id)
     assert failed
-    assert "smoke image failed" in failed.reason
+    assert "smoke test failed" in failed.reason
     serving.until(
         lambda: left(aws, endpoint) == NOTHING, "the removal: what answers nobody must not cost"
     )
@@ -238,7 +238,7 @@ def test_one_that_somebody_else_deleted_is_not_shown_as_running(
     endpoint = serving.in_service(serving.deploy(model))
     aws.client("sagemaker").delete_endpoint(EndpointName=endpoint.id)
     serving.until(lambda: serving.now(endpoint.id) is None, "its end")
-    assert "not from here" in jobs.read(endpoint.id).status.progress["gone"]
+    assert "not in Fieldmark" in jobs.read(endpoint.id).status.progress["gone"]
     serving.until(lambda: left(aws, endpoint) == NOTHING, "the removal of what was left")
 
 

@@ -24,7 +24,7 @@ from core.jobs.stopping import Failed
         ),
         (
             "CapacityError: Unable to provision requested ML compute capacity. Please retry.",
-            "no such machine free",
+            "no capacity for this instance type",
         ),
         (
             "ClientError: Please ensure that SageMaker can assume the role arn:aws:iam::1:role/x",
@@ -40,24 +40,24 @@ from core.jobs.stopping import Failed
         ),
         (
             "ClientError: Data download failed:NoSuchBucket: The specified bucket does not exist",
-            "bucket is gone",
+            "bucket does not exist",
         ),
         ("AlgorithmError: CannotPullContainerError: pull access denied", "container image"),
         (
             "ClientError: Please use an instance type with more memory, or reduce the size of training data. exit code: 137",
-            "out of memory",
+            "Out of memory",
         ),
-        ("AlgorithmError: OSError: [Errno 28] No space left on device", "disk of the instance"),
+        ("AlgorithmError: OSError: [Errno 28] No space left on device", "instance's disk is full"),
         (
             "InternalServerError: We encountered an internal error.  Please try again.",
-            "SageMaker itself",
+            "SageMaker had an internal error",
         ),
     ],
 )
 def test_fault_47_a_reason_of_the_platform_says_what_to_do(given: str, advice: str) -> None:
     text = failures.why_failed({"FailureReason": given}, "")
     assert advice in text
-    assert "SageMaker says:" in text
+    assert "SageMaker: " in text
     assert len(text) <= 1024
 
 
@@ -77,7 +77,6 @@ def test_fault_47_a_reason_of_the_platform_says_what_to_do(given: str, advice: s
 def test_a_reason_of_the_platform_is_a_cause(given: str, cause: Cause) -> None:
     failed = failures.failure({"FailureReason": given}, "")
     assert failed.cause is cause
-    assert causes.of_old_reason("Failed", str(failed)) is cause
     assert failures.failure({"FailureReason": given}, "FAILED: No cats.").cause is Cause.ERROR
 
 
@@ -93,8 +92,6 @@ def test_a_reason_of_the_platform_is_a_cause(given: str, cause: Cause) -> None:
 def test_a_stop_of_the_platform_is_a_cause(secondary: str, asked: bool, cause: Cause) -> None:
     stopped = failures.stop({"SecondaryStatus": secondary}, asked=asked)
     assert stopped.cause is cause
-    if str(stopped):
-        assert causes.of_old_reason("Stopped", str(stopped)) is cause
 
 
 def test_a_quota_that_refuses_a_job_is_the_cause_of_its_end() -> None:
@@ -110,7 +107,7 @@ def test_a_quota_that_refuses_a_job_is_the_cause_of_its_end() -> None:
     assert (str(end), end.cause) == (str(refused_by.value), Cause.QUOTA)
     old = "Creating the training job did not work: a quota of the account is too small."
     assert causes.of_old_reason("Failed", old) is Cause.QUOTA
-    other = BackendError("AWS does not answer.")
+    other = BackendError("AWS does not respond.")
     assert failures.refusal(other) is other
 
 
@@ -140,8 +137,8 @@ def test_of_the_toolkits_wrapping_only_the_message_is_shown() -> None:
             False,
             "1.5 hours",
         ),
-        ({"SecondaryStatus": "MaxWaitTimeExceeded"}, False, "spot machine"),
-        ({"SecondaryStatus": "Stopped"}, False, "not from here"),
+        ({"SecondaryStatus": "MaxWaitTimeExceeded"}, False, "spot instance"),
+        ({"SecondaryStatus": "Stopped"}, False, "not in Fieldmark"),
     ],
 )
 def test_fault_47_why_a_job_stopped_that_nobody_stopped_here(
@@ -156,7 +153,7 @@ def test_what_was_asked_for_here_says_so_itself() -> None:
 
 def test_fault_47_a_phase_that_is_new_is_named_and_not_hidden() -> None:
     assert failures.phase("Teleporting") == "unknown: Teleporting"
-    assert failures.phase("Downloading") == "Copying the photos to the machines"
+    assert failures.phase("Downloading") == "Copying the photos to the instances"
 
 
 def refused(
@@ -170,11 +167,11 @@ def refused(
     [
         (exceptions.NoCredentialsError(), "no usable AWS credentials", True),
         (exceptions.ProfileNotFound(profile="birds"), "AWS_PROFILE", True),
-        (exceptions.NoRegionError(), "no region", True),
-        (exceptions.EndpointConnectionError(endpoint_url="https://x"), "network may be gone", True),
-        (exceptions.ReadTimeoutError(endpoint_url="https://x"), "network may be gone", True),
+        (exceptions.NoRegionError(), "No region", True),
+        (exceptions.EndpointConnectionError(endpoint_url="https://x"), "Check the network connection", True),
+        (exceptions.ReadTimeoutError(endpoint_url="https://x"), "Check the network connection", True),
         (refused("ExpiredTokenException"), "Sign in again", True),
-        (refused("ThrottlingException"), "patience", True),
+        (refused("ThrottlingException"), "throttling requests", True),
         (refused("AccessDeniedException", "User: x is not authorized to perform: sagemaker:CreateTrainingJob on resource: y"),
          "sagemaker:CreateTrainingJob", False),
         (refused("AccessDenied", operation="PutObject"), "PutObject", False),
@@ -186,8 +183,8 @@ def test_fault_46_an_error_of_aws_names_what_is_missing(
     error: Exception, words: str, passing: bool
 ) -> None:
     with (
-        pytest.raises(BackendError, match="Asking for it did not work") as refusal,
-        connection.translate_errors("asking for it"),
+        pytest.raises(BackendError, match="Reading it failed") as refusal,
+        connection.translate_errors("reading it"),
     ):
         raise error
     assert words in str(refusal.value)

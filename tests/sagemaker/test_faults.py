@@ -237,7 +237,7 @@ def test_fault_48_before_there_is_a_log(
 ) -> None:
     with aws.settings(start_seconds=HELD):
         job = SAGEMAKER.train(spec(small_model))
-        until_phase(job, "Waiting for machines")
+        until_phase(job, "Waiting for instances")
         assert "[metrics]" not in SAGEMAKER.log(job).text
     assert ended(job).state is State.COMPLETED
 
@@ -257,7 +257,8 @@ def test_fault_49_the_network_goes_and_comes_back(
         < DRAWN_SECONDS
     )
     until(
-        lambda: "the network may be gone" in SAGEMAKER.notice(SAGEMAKER.refresh(job)), "the notice"
+        lambda: "Check the network connection" in SAGEMAKER.notice(SAGEMAKER.refresh(job)),
+        "the notice",
     )
     assert SAGEMAKER.refresh(job).state is State.IN_PROGRESS
     SAGEMAKER.stop(job)
@@ -275,7 +276,7 @@ def test_stopped_before_it_was_created_nothing_is_paid(
     created[0] = 0
     aws.fault("slow", "PutObject", seconds=3.0, times=40)
     job = SAGEMAKER.train(spec(small_model, LONG))
-    until_phase(job, "Sending the photos")
+    until_phase(job, "Uploading the photos")
     SAGEMAKER.stop(job)
     assert ended(job).state is State.STOPPED
 
@@ -288,7 +289,7 @@ def test_what_somebody_stops_elsewhere_stops_here(
     aws.client("sagemaker").stop_training_job(TrainingJobName=job.id)
     job = ended(job)
     assert job.state is State.STOPPED
-    assert "not from here" in job.status.reason
+    assert "not in Fieldmark" in job.status.reason
 
 
 def test_fault_53_no_secret_is_written(

@@ -81,7 +81,7 @@ def test_the_strip_keeps_up_on_a_page_that_nobody_touches(
 ) -> None:
     steps.visit(page, app.url, "batch")
     strip = page.locator('[data-testid="stSidebar"]')
-    strip.get_by_text("Nothing runs there").wait_for()
+    strip.get_by_text("Nothing is running").wait_for()
     now, account, name = time.time(), accounts.load(), jobs.new_id("training")
     costly = Resource(
         "endpoint",
@@ -95,7 +95,7 @@ def test_the_strip_keeps_up_on_a_page_that_nobody_touches(
         0.115,
     )
     running.keep(Running(account.region, now, (costly,), (), running.key_of(account)))
-    strip.get_by_text("0.115 USD an hour").wait_for()
+    strip.get_by_text("0.115 USD per hour").wait_for()
     _, lock = jobs.create(name, "training", "Here", "local", {})
     assert lock is not None
     strip.get_by_text("1 job running").wait_for()
@@ -124,6 +124,6 @@ def test_fault_49_pages_draw_with_the_network_gone_and_say_how_old_they_are(
         steps.say(page, words)
         steps.settle(page)
     page.goto(f"{app.url}/train?job={job.id}")
-    steps.say(page, "As SageMaker said it at", PATIENCE)
-    steps.say(page, "the network may be gone", PATIENCE)
+    steps.say(page, "Last update from SageMaker:", PATIENCE)
+    steps.say(page, "Check the network connection", PATIENCE)
     assert jobs.read(job.id).state is State.IN_PROGRESS

@@ -74,7 +74,7 @@ def test_a_role_that_is_not_there_and_one_that_trusts_nobody(aws: Emulator) -> N
             "Role"
         ]
         assert found.verdict is Verdict.BAD
-        assert "may not take on OnlyEc2" in found.found
+        assert "SageMaker can't assume OnlyEc2" in found.found
     finally:
         iam.delete_role(RoleName="OnlyEc2")
 
@@ -82,7 +82,7 @@ def test_a_role_that_is_not_there_and_one_that_trusts_nobody(aws: Emulator) -> N
 def test_a_bucket_that_is_not_there_and_one_elsewhere(aws: Emulator) -> None:
     missing = checked(Account(REGION, ROLE, "fieldmark-nobody-made-this"))["Bucket"]
     assert missing.verdict is Verdict.BAD
-    assert "aws s3 mb s3://fieldmark-nobody-made-this" in missing.fix
+    assert "aws s3 mb s3://fieldmark-nobody-made-this" in missing.code
     name = "fieldmark-in-ireland"
     aws.client("s3").create_bucket(
         Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
@@ -103,7 +103,7 @@ def test_fault_46_denied_is_unsure_and_not_bad(aws: Emulator) -> None:
     aws.fault("denied", "ListServiceQuotas", times=5)
     found = checked(accounts.load(), SMALL)["Quotas"]
     assert found.verdict is Verdict.UNSURE
-    assert "may not look" in found.found
+    assert "lack the permission" in found.found
 
 
 def test_fault_49_without_a_network_it_gives_up_in_time(

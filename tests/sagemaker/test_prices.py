@@ -51,7 +51,7 @@ def test_a_shipped_price_says_that_it_is_approximate_and_from_when() -> None:
     assert price is not None
     assert price.usd == 0.115
     assert not price.asked
-    assert "approximate" in price.origin
+    assert "Approximate list price" in price.origin
     assert "2026-11-23" in price.origin
 
 
@@ -104,7 +104,7 @@ def test_a_refresh_takes_the_place_of_the_table_in_its_region_only() -> None:
     assert training is not None
     assert hosting is not None
     assert (training.usd, hosting.usd) == (0.1234, 0.2)
-    assert "Pricing API" in training.origin
+    assert "AWS list price" in training.origin
     assert prices.date_of("eu-west-1")[1]
     elsewhere = prices.hourly("ml.m5.large", "training", "us-east-1")
     assert elsewhere is not None
@@ -154,7 +154,7 @@ def test_a_damaged_refreshed_table_is_as_none(content: str) -> None:
 @pytest.mark.parametrize(
     ("usd", "text"),
     [
-        (None, "not known"),
+        (None, "unknown"),
         (0, "0 USD"),
         (0.0004, "< 0.01 USD"),
         (0.115, "0.115 USD"),

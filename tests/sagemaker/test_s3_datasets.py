@@ -145,7 +145,7 @@ def test_what_has_changed_or_gone_since_is_said_by_name(bucket: Bucket) -> None:
     problems = remote.bring(dataset.root, ["circle/00.png", "circle/01.png", "circle/02.png"])
     assert set(problems) == {"circle/00.png", "circle/01.png"}
     assert "changed in S3" in problems["circle/00.png"]
-    assert "not in S3 any more" in problems["circle/01.png"]
+    assert "no longer in S3" in problems["circle/01.png"]
     assert [path.name for path in copies(version)] == ["02.png"]
 
 

@@ -1,4 +1,5 @@
-"""A dataset in S3 in a real browser: from the form to its photos, a model, and its copies given back."""
+"""A dataset in S3 in a real browser: from the form to its photos, a model, and its copies given
+back."""
 
 from __future__ import annotations
 
@@ -43,17 +44,17 @@ def test_from_a_place_in_s3_to_a_model(app: App, page: Any) -> None:
     steps.choose(page, "Amazon S3")
     steps.fill(page, "S3 prefix", "photos/shapes")
     steps.press(page, "Preview import")
-    steps.say(page, "is no place in Amazon S3")
+    steps.say(page, "is not an S3 location")
     steps.fill(page, "S3 prefix", f"s3://{BUCKET}/nothing")
     steps.press(page, "Preview import")
-    steps.say(page, "There is nothing in")
+    steps.say(page, "is empty. Check the bucket")
     assert store.datasets() == []
     steps.fill(page, "S3 prefix", f"s3://{BUCKET}/shapes")
     steps.press(page, "Preview import")
     steps.import_as_previewed(page, PATIENCE)
-    steps.say(page, "Photos in use", PATIENCE)
+    page.locator(".st-key-ds_figures").wait_for(timeout=1000 * PATIENCE)
     steps.settle(page)
-    assert steps.metric(page, "Photos in use") == "36"
+    steps.until_dataset(page, "36 photos")
     steps.say(page, f"Photos in s3://{BUCKET}/shapes/")
     steps.until_tiles(page, 36)
     (dataset,) = store.datasets()

@@ -1,4 +1,5 @@
-"""All of SageMaker on the emulator, with real photos, as a person walks it: from an account to nothing left running."""
+"""All of SageMaker on the emulator, with real photos, as a person walks it: from an account to
+nothing left running."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ from tests.sagemaker.asking import Emulator
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SPECIES = ("American Crow", "Cardinal", "European Goldfinch", "Indigo Bunting")
 # A head with a hidden layer takes many small steps: some seconds in which its curves are seen to move.
-LONG = {"epochs": "1200", "batch size": "16", "early stopping patience": "0", "head": "mlp"}
+LONG = {"Epochs": "1200", "Batch size": "16", "Early stopping patience": "0", "Head": "mlp"}
 CREATES = {
     "CreateTrainingJob": 2,
     "CreateHyperParameterTuningJob": 1,
@@ -45,7 +46,8 @@ CREATES = {
 def app(
     aws: Emulator, home: Path, birds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[App]:
-    """An app over an empty home that may import the birds and finds the emulator, but in which no account is set up."""
+    """An app over an empty home that may import the birds and finds the emulator, but in which no
+    account is set up."""
     made = App(home, tmp_path / "app.log", roots=str(birds))
     made.start()
     yield made
@@ -68,7 +70,7 @@ def choose_species(app: App, page: Any, birds: Path) -> store.Version:
     steps.fill(page, "Folder", str(birds))
     steps.press(page, "Preview import")
     steps.import_as_previewed(page)
-    steps.say(page, "The split its makers gave")
+    page.locator(".st-key-ds_figures").wait_for()
     steps.settle(page)
     steps.choose(page, "New version")
     classes = page.locator('[class*="st-key-ds_labels_"]')
@@ -81,7 +83,7 @@ def choose_species(app: App, page: Any, birds: Path) -> store.Version:
     # Its open list hides the rest of the page from machines.
     page.keyboard.press("Escape")
     steps.press(page, "Make the version")
-    steps.until_metric(page, "Classes", str(len(SPECIES)))
+    steps.until_dataset(page, f"{len(SPECIES)} classes")
     newest = store.versions(next(iter(store.datasets())).id)[0]
     assert isinstance(newest, store.Version)
     assert newest.classes == SPECIES
@@ -110,7 +112,7 @@ def train(app: App, page: Any, version: store.Version) -> models.Model:
         steps.settle(page)
     page.get_by_role("button", name="Train").last.dblclick()
     steps.say(page, "ml.m5.xlarge, us-east-1", PATIENCE)
-    steps.say(page, "is done.", PATIENCE)
+    steps.say(page, "Epoch ", PATIENCE)
     curve = page.locator('[data-testid="stPlotlyChart"] path.js-line').first
     expect(curve).not_to_have_attribute("d", str(curve.get_attribute("d")))
     steps.say(page, "Completed", PATIENCE)
@@ -120,7 +122,7 @@ def train(app: App, page: Any, version: store.Version) -> models.Model:
     assert job.backend == "sagemaker"
     assert job.spec["hyperparameters"] == {
         "arch": "lite0@64",
-        **{label.replace(" ", "_"): value for label, value in LONG.items()},
+        **{label.lower().replace(" ", "_"): value for label, value in LONG.items()},
     }
     assert len(metrics.epochs(metrics.MetricLog(job.folder.log).refresh())) == 1200
     return models.read(job.id)
@@ -130,14 +132,14 @@ def tune(app: App, page: Any, version: store.Version) -> models.Model:
     """Four trials from the form to the leaderboard; the best one's model."""
     steps.visit(page, app.url, f"tune?dataset={version.dataset_id}&version={version.id}")
     steps.fill(page, "Trials", "4")
-    steps.fill(page, "At the same time", "2")
+    steps.fill(page, "Parallel trials", "2")
     small(page)
     steps.say(page, "4 trials x 60 minutes")
     page.get_by_role("button", name=re.compile("Start tuning$")).dblclick()
     expect(
         page.locator('[data-testid="stMetricValue"]').get_by_text(re.compile("[1-4] of 4"))
     ).to_be_visible()
-    steps.say(page, "It ended because", PATIENCE)
+    steps.say(page, "Finished: ", PATIENCE)
     steps.settle(page)
     assert steps.metric(page, "Trials") == "4 of 4"
     page.get_by_text("Best first: by the objective").wait_for()
@@ -152,11 +154,12 @@ def tune(app: App, page: Any, version: store.Version) -> models.Model:
 
 
 def ask(page: Any, model: models.Model) -> str:
-    """On the form that the leaderboard led to: a serverless endpoint, and one photo dropped on it. The endpoint's id."""
+    """On the form that the leaderboard led to: a serverless endpoint, and one photo dropped on it.
+    The endpoint's id."""
     steps.choose(page, "Amazon SageMaker")
-    steps.say(page, "Nothing while it is idle")
+    steps.say(page, "Free while idle")
     page.get_by_role("button", name=re.compile("Start the endpoint$")).dblclick()
-    steps.say(page, "deletes itself in", PATIENCE)
+    steps.say(page, "auto-stop: in", PATIENCE)
     steps.settle(page)
     (endpoint,) = backends.endpoints()
     assert endpoint.model_id == model.id
@@ -193,8 +196,8 @@ def delete(app: App, page: Any, endpoint_id: str) -> None:
     page.get_by_role("heading", name="Deploy", exact=True).wait_for()
     serving.until(lambda: not backends.endpoints(), "the removal of the endpoint")
     steps.visit(page, app.url, "aws?aws_view=Running")
-    steps.press(page, "Look again")
-    steps.say(page, "Nothing of ours runs there")
+    steps.press(page, "Refresh")
+    steps.say(page, "No resources of Fieldmark are running")
 
 
 def left(aws: Emulator, since: datetime) -> list[Any]:

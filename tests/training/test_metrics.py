@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from core.models import scores
 from core.models.store import Model
 from core.training import metrics
 from core.training.metrics import MetricLog
@@ -233,3 +234,32 @@ def test_every_epoch_says_when_it_was(small_model: Model) -> None:
     ]
     assert times
     assert times == sorted(times)
+
+
+def test_the_photos_processed_last_are_read(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    first, second = "a" * 64, "b" * 64
+    log.write_text(f"[photos] {first} {second}\n[photos] {second} ../../etc/passwd\n")
+    reader = metrics.MetricLog(log)
+    assert reader.refresh() == []
+    assert reader.photos == (second,)
+    log.write_text("")
+    reader.refresh()
+    assert reader.photos == ()
+
+
+def test_a_training_names_the_photos_that_it_processes(small_model: Model) -> None:
+    reader = metrics.MetricLog(small_model.folder.log)
+    reader.refresh()
+    assert reader.photos
+    known = set(small_model.predictions().image_id)
+    assert set(reader.photos) <= known
+
+
+def test_every_page_has_one_accuracy_for_one_model(small_model: Model) -> None:
+    reached = scores.of_job(small_model.job)
+    assert reached.validation is not None
+    assert reached.validation.share == pytest.approx(small_model.metrics("validation")["top1"])
+    told = metrics.delivered(metrics.MetricLog(small_model.folder.log).refresh())
+    assert told["validation_accuracy"] == pytest.approx(reached.validation.share, abs=1e-5)
+    assert reached.seconds["total"] > 0

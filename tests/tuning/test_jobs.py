@@ -54,7 +54,7 @@ def test_a_tuning_job_from_submission_to_best_model(tuning: Tuning) -> None:
     assert [trial.id for trial in board.trials if trial.tags] == [best.id], (
         "the best one stands among the models"
     )
-    assert LOCAL.refresh(job).status.progress["ended"] == "all 5 trials are done"
+    assert LOCAL.refresh(job).status.progress["ended"] == "all 5 trials ran"
 
 
 def test_every_trial_is_an_ordinary_training_job(tuning: Tuning) -> None:
@@ -83,10 +83,7 @@ def test_a_trial_that_crashes_is_failed_and_the_job_goes_on(tuning: Tuning) -> N
     (failed,) = (trial for trial in board.trials if trial.state is State.FAILED)
     assert failed.reason == "It does not like 7"
     assert len(board.completed()) == 4
-    assert (
-        LOCAL.refresh(board.job).status.progress["ended"]
-        == "every combination was tried (5 trials)"
-    )
+    assert LOCAL.refresh(board.job).status.progress["ended"] == "all 5 combinations ran"
 
 
 def test_three_failures_at_the_start_end_the_job_and_say_why(tuning: Tuning) -> None:
@@ -219,7 +216,7 @@ def test_the_first_trial_has_all_cores_and_parallel_ones_share_them(tuning: Tuni
         ({"target": 0.2}, "reached the target", 2),
         (
             {"patience": 2, "space": {"weight_decay": Range("float", 900, 901)}},
-            "2 trials brought no improvement",
+            "2 trials did not improve",
             5,
         ),
     ],

@@ -42,7 +42,7 @@ def tuned(count: int, seed: int = 1, **more: object) -> TuningSpec:
     progress = {
         "trials": count,
         "best": 0.9,
-        "ended": f"all {count} trials are done",
+        "ended": f"all {count} trials ran",
         "warm_start_trials": 0,
     }
     made.job_folder(
@@ -82,7 +82,7 @@ def test_every_view_of_a_small_job(home: Path, view: str) -> None:
     app.session_state["tu_view"] = view
     app.run()
     assert not app.exception
-    assert "It ended because all 12 trials are done" in words(app).replace("\\", "")
+    assert "Finished: all 12 trials ran" in words(app).replace("\\", "")
 
 
 def test_a_trial_has_a_link_of_its_own(home: Path) -> None:
@@ -96,11 +96,11 @@ def test_filters_hold_for_the_table(home: Path) -> None:
     spec = tuned(30)
     app = page(job=spec.id)
     app.number_input(key=f"tu_f_{spec.id}_top").set_value(5).run()
-    assert "5 of 30 trials pass the filters." in words(app)
+    assert "5 of 30 trials match the filters." in words(app)
     app.number_input(key=f"tu_f_{spec.id}_weight_decay_low").set_value(5000.0).run()
-    assert "0 of 30 trials pass the filters." in words(app)
+    assert "0 of 30 trials match the filters." in words(app)
     app.button(key=f"tu_f_{spec.id}_reset").click().run()
-    assert "pass the filters" not in words(app)
+    assert "match the filters" not in words(app)
     assert not app.exception
 
 
@@ -129,7 +129,7 @@ def test_trials_do_not_flood_the_other_pages(home: Path) -> None:
     app = AppTest.from_file(ROUTER, default_timeout=PATIENCE).run()
     app.switch_page(str(settings.PROJECT / "pages" / "train.py")).run()
     assert not app.exception
-    assert app.toggle(key="tr_trials").label == "Also the 30 trials of tuning jobs"
+    assert app.toggle(key="tr_trials").label == "Show 30 trials of tuning jobs"
     assert "Trial" not in " ".join(element.proto.label for element in app.get("page_link"))
     app.switch_page(str(settings.PROJECT / "pages" / "overview.py")).run()
     assert sum("Made up" in element.proto.label for element in app.get("page_link")) == 1
@@ -144,7 +144,7 @@ def test_the_form_says_what_a_grid_means(home: Path) -> None:
     app.selectbox(key="tu_strategy_new").set_value("grid").run()
     assert "5 x 5 = **25 trials**" in words(app)
     app.number_input(key="tu_trials_new").set_value(10).run()
-    assert "of which 10 are tried" in words(app)
+    assert "10 of them will run" in words(app)
     assert "one photo is 50.0 points" in words(app)
     app.text_input(key="tu_space_new_frozen_head_weight_decay_low").set_value("0").run()
     assert "above 0" in words(app)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ui import choices
-from ui.endpoints.answers import Asked, apart
+from ui.endpoints.answers import SentPhoto, apart
 
 FIRST, SECOND = "fm-training-20261130t001414-98eb63", "fm-training-20261130t010034-d99db9"
 
@@ -54,9 +54,9 @@ def test_a_label_that_another_one_would_get_is_not_given_twice() -> None:
 
 def test_a_photo_that_was_dropped_under_two_names_has_two_cards() -> None:
     one, two, other = (
-        Asked(image, Path("/photo"), name)
+        SentPhoto(image, Path("/photo"), name)
         for image, name in (("a", "1.jpg"), ("a", "2.jpg"), ("b", "3.jpg"))
     )
     found = apart([one, two, other, one])
-    assert [item.shown for item in found.values()] == ["1.jpg", "2.jpg", "3.jpg", "1.jpg"]
+    assert [item.name for item in found.values()] == ["1.jpg", "2.jpg", "3.jpg", "1.jpg"]
     assert [item.card for item in found.values()] == list(found)

@@ -129,3 +129,41 @@ def test_fault_51_without_a_sign_in_a_page_shows_nothing(
         app.run()
         assert not app.exception
         assert [button.label for button in app.button] == ["Sign in"]
+
+
+def test_jobs_are_listed_in_a_table_with_their_settings() -> None:
+    ended_job(1)
+    ended_job(2, State.FAILED)
+    table = drawn("train.py").dataframe[0].value
+    assert list(table["name"]) == ["run 2", "run 1"]
+    assert [state for (state,) in table["state"]] == ["Failed", "Completed"]
+    assert set(table["mode"]) == {"frozen"}
+    assert set(table["dataset"]) == {"gone-000000 v1"}
+
+
+def test_several_jobs_are_deleted_at_once_and_not_without_a_tick() -> None:
+    chosen, kept = [ended_job(1), ended_job(2)], ended_job(3)
+    app = drawn("train.py")
+    app.session_state["tr.chosen"] = chosen
+    app.run()
+    (go,) = (button for button in app.button if button.label == "Delete 2 jobs")
+    assert go.disabled
+    next(box for box in app.checkbox if "Delete 2 jobs" in box.label).check().run()
+    next(button for button in app.button if button.label == "Delete 2 jobs").click().run()
+    assert [job.id for job in jobs.readable("training")] == [kept]
+    assert not app.exception
+
+
+def test_a_job_says_what_it_is_and_is_changed_in_place() -> None:
+    job_id = ended_job(1)
+    app = drawn("train.py", job=job_id)
+    app.text_input(key=f"job_name_{job_id}").set_value("Better name")
+    app.text_input(key=f"job_tags_{job_id}").set_value("crows, baseline")
+    app.text_area(key=f"job_note_{job_id}").set_value("Of the first day.")
+    app.button(key=f"job_save_{job_id}").click().run()
+    changed = jobs.read(job_id)
+    assert (changed.name, changed.tags) == ("Better name", ("crows", "baseline"))
+    assert changed.note == "Of the first day."
+    assert any("Of the first day" in caption.value for caption in app.caption)
+    assert any("crows" in element.value for element in app.markdown)
+    assert not app.exception

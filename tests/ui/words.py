@@ -119,10 +119,13 @@ def collect(folder: Path) -> list[str]:
         if name:
             old_homes.unpack(name, home)
         os.environ[settings.ENV_HOME] = str(home)
-        addresses = list(page_states.PAGES)
         if name == old_homes.WORKSTATION:
-            addresses = page_states.over_the_old_home()
-        said |= said_at(addresses)
+            said |= said_at(page_states.over_the_old_home())
+            with page_states.endpoints_in_every_state() as ids:
+                said |= said_at(["", "deploy", *map("deploy?endpoint={}".format, ids[1:])])
+                said |= said_at(page_states.of_an_endpoint(ids[0]))
+        else:
+            said |= said_at(list(page_states.PAGES))
     return sorted(said)
 
 

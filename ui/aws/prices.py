@@ -10,6 +10,14 @@ from core.aws import connection, prices
 from ui import messages
 from ui.text import count, plain
 
+# Wide enough for the longest names, which would be cut otherwise.
+COLUMNS = {
+    **dict.fromkeys(prices.USES, st.column_config.NumberColumn(format="%.3f")),
+    "instance type": st.column_config.TextColumn(width=160),
+    "GPU": st.column_config.TextColumn(width=90),
+    "source": st.column_config.TextColumn(width=240),
+}
+
 
 def show() -> None:
     """Draw one row per instance type, for the account's region."""
@@ -20,8 +28,7 @@ def show() -> None:
         source = f"AWS list prices, {date}."
     st.markdown(
         f"{source} USD per hour and instance in {plain(region)}, without storage, data transfer "
-        "and "
-        "tax."
+        "and tax."
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Refresh from AWS", key="aws_refresh_prices", icon=":material/refresh:"):
@@ -34,15 +41,13 @@ def show() -> None:
         pd.DataFrame(_rows(region)),
         hide_index=True,
         height="content",
-        column_config=dict.fromkeys(prices.USES, st.column_config.NumberColumn(format="%.3f")),
+        column_config=COLUMNS,
         alt=f"Prices of instance types in {region}",
     )
     st.markdown(
         f"A serverless endpoint costs {prices.serverless(1024, 3600):.3f} USD per hour of "
-        "inference "
-        f"with 1 GB of memory, and nothing while idle. {plain(prices.serverless_origin())} A "
-        "refresh "
-        "does not update it."
+        "inference with 1 GB of memory, and nothing while idle. "
+        f"{plain(prices.serverless_origin())} A refresh does not update it."
     )
 
 

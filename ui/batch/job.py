@@ -59,23 +59,24 @@ def _model(job: Job) -> Model | None:
 
 
 def _about(job: Job, model: Model | None) -> None:
+    """Draw the title with the actions beside it, and one line about photos and model below."""
     spec = transform_spec(job)
-    words = (
-        f"{SOURCES[spec.source]} "
-        f"{plain(spec.shown or spec.path or f'{spec.dataset_id} {spec.version_id}, {spec.split}')}"
-    )
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(words, width="content")
-        if model:
-            links.link(
-                "models", f"Model {plain(model.name)}", ":material/verified:", model=model.id
-            )
+    with st.container(horizontal=True, vertical_alignment="center", key="ba_head"):
+        st.title(plain(job.name), width="content")
+        st.space("stretch")
         if job.state in (State.FAILED, State.STOPPED):
             _resume(job, spec)
         with st.popover(
             "More", icon=":material/more_horiz:", key=popovers.key(f"ba_more_{job.id}")
         ):
             _more(job)
+    photos = spec.shown or spec.path or f"{spec.dataset_id} {spec.version_id}, {spec.split}"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"{SOURCES[spec.source]} {plain(photos)}", width="content")
+        if model:
+            links.link(
+                "models", f"Model {plain(model.name)}", ":material/verified:", model=model.id
+            )
 
 
 def _live(job: Job) -> None:

@@ -39,8 +39,9 @@ SHOWN = (
 
 def wall(job: Job, found: Table, rows: np.ndarray, root: Path | None) -> None:
     """Draw the chosen rows as thumbnails, a page at a time."""
-    part = _page(rows, WALL_PAGE)
-    _bar(job, found, rows, root)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        part = _page(rows, WALL_PAGE)
+        _bar(job, found, rows, root)
     small_wall(job, found, part, root, key="wall", every=rows)
 
 
@@ -137,12 +138,9 @@ def _make_thumbnails(frame: pd.DataFrame, root: Path | None) -> None:
 def _page(rows: np.ndarray, size: int) -> np.ndarray:
     """Return the rows of the page in the address, or of the first page if that one is gone."""
     pages = paging.pages(len(rows), size)
-    number = int(st.session_state.get("ba_page", 1) or 1)
-    if number > pages:
-        st.session_state["ba_page"] = number = 1
-    if pages > 1:
-        number = int(st.pagination(pages, key="ba_page", bind="query-params") or 1)
-    return rows[paging.rows(number, size)]
+    if int(st.session_state.get("ba_page", 1) or 1) > pages:
+        st.session_state["ba_page"] = 1
+    return rows[paging.shown(len(rows), size, key="ba_page", bind="query-params")]
 
 
 def _table_frame(frame: pd.DataFrame) -> pd.DataFrame:

@@ -56,7 +56,14 @@ def show(job: Job, model: Model) -> None:
     _figures(job, found)
     _warnings(found)
     views = [view for view in VIEWS if view != "accuracy" or len(found.answers)]
-    view = choices.view("View", views, label=VIEWS.__getitem__, key="ba_view", keep=("job",))
+    view = choices.view(
+        "View",
+        views,
+        label=VIEWS.__getitem__,
+        key="ba_view",
+        keep=("job",),
+        label_visibility="collapsed",
+    )
     root = _root(job)
     albums.begin()
     if view == "accuracy":
@@ -170,11 +177,10 @@ def _part(number: int, total: int) -> tuple[str, str | None]:
 def _warnings(found: Table) -> None:
     errors = int(found.error.sum())
     if errors:
-        words = (
-            f"{errors:,} of {count(len(found), 'photo')} could not be used. Choose Errors to see "
-            "the reasons."
+        st.caption(
+            f":orange[:material/broken_image: {errors:,} of {count(len(found), 'photo')} could not "
+            "be used.] Choose Errors to see the reasons."
         )
-        st.warning(words, icon=":material/broken_image:")
     seen = int((found.in_training == table.YES).sum())
     if seen:
         words = (
@@ -227,6 +233,7 @@ def _choice(found: Table) -> Choice:
         label=OUTCOMES.__getitem__,
         key="ba_show",
         bind="query-params",
+        label_visibility="collapsed",
     )
     answers, labels = (
         sorted(found.names[code] for code in np.unique(codes) if code >= 0)

@@ -27,11 +27,11 @@ const box = (photo) => {
 const tile = (photo) => {
   const button = element("button", "photo " + photo.tone)
   button.dataset.id = photo.id
-  button.setAttribute("aria-label", [photo.title, photo.detail].filter(Boolean).join(", "))
   const frame = element("span", photo.box ? "frame whole" : "frame")
   const picture = document.createElement("img")
   picture.loading = "lazy"
-  picture.alt = photo.title
+  // The words below name it: a reader would otherwise hear them twice.
+  picture.alt = ""
   picture.src = photo.url
   frame.appendChild(picture)
   if (photo.box) frame.appendChild(box(photo))

@@ -1,4 +1,4 @@
-"""A version taken elsewhere: as downloads, or copied into a folder on this machine."""
+"""The export of a version: as downloads, or copied into a folder on this machine."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ LIVE_SECONDS = 0.7
 
 
 def show(dataset: Dataset, version: Version) -> None:
-    """Three forms of the version, and the way into a folder."""
+    """Draw the three formats of an export, and the copy into a folder."""
     parts = version.split_counts()
     used = sum(parts[split] for split in export.USED)
     st.markdown(
-        "**Photos in folders**: `<split>/<class>/<photo>`, the bytes as they are, with the whole "
-        f"manifest. {count(used, 'photo')}."
+        "**Photos in folders**: `<split>/<class>/<photo>`, original files plus the full manifest. "
+        f"{count(used, 'photo')}."
     )
     st.link_button(
         "Download a ZIP",
@@ -35,12 +35,12 @@ def show(dataset: Dataset, version: Version) -> None:
         disabled=not used,
     )
     st.caption(
-        "It can be imported again as it is. The download begins at once; how large it will be is "
-        "not known before."
+        "It can be imported again unchanged. The download starts at once; its size is unknown "
+        "until it is built."
     )
     _folder(dataset, version)
     st.markdown(
-        "**The table**: every row and column of the manifest, with what was left out and why."
+        "**Table**: every row and column of the manifest, including photos left out and the reason."
     )
     address = export_routes.address(version, "table.csv")
     with st.container(horizontal=True):
@@ -52,12 +52,12 @@ def show(dataset: Dataset, version: Version) -> None:
 
 def _manifest(version: Version, splits: list[str]) -> None:
     st.markdown(
-        "**Augmented manifest**: one JSON object per photo, as Ground Truth writes it and "
-        "SageMaker's own training images read it."
+        "**Augmented manifest**: one JSON object per photo, in SageMaker Ground Truth's format, "
+        "which SageMaker's built-in algorithms read."
     )
     field, right = st.columns([3, 2], vertical_alignment="bottom")
     prefix = field.text_input(
-        "Where the photos are in S3", key="ds_prefix", placeholder="s3://bucket/folder"
+        "S3 prefix of the photos", key="ds_prefix", placeholder="s3://bucket/folder"
     )
     split = ""
     if splits:
@@ -67,7 +67,7 @@ def _manifest(version: Version, splits: list[str]) -> None:
     wanted = prefix.strip()
     if wanted and not (wanted.startswith("s3://") and wanted[5:].strip("/")):
         st.caption(
-            ":red[:material/error: Write s3://bucket/folder, where the photos are or will be.]"
+            ":red[:material/error: Enter the S3 location of the photos, such as s3://bucket/folder.]"
         )
         wanted = ""
     address = (
@@ -82,7 +82,7 @@ def _manifest(version: Version, splits: list[str]) -> None:
 
 
 def _folder(dataset: Dataset, version: Version) -> None:
-    """Copying into a folder is a job: it goes on when the page is closed."""
+    """Draw the copy into a folder, which is a job: it keeps running when the page is closed."""
     running = next(
         (job for job in jobs.readable("export") if job.spec.get("dataset_id") == dataset.id), None
     )
@@ -94,13 +94,13 @@ def _folder(dataset: Dataset, version: Version) -> None:
     roots = plain(", ".join(str(root) for root in settings.import_roots()))
     field, right = st.columns([3, 2], vertical_alignment="bottom")
     path = field.text_input(
-        "Or into a new folder here",
+        "Or copy to a new folder",
         key="ds_export_path",
         placeholder="/home/me/birds-v2",
-        help=f"Inside {roots}.",
+        help=f"A folder that does not exist yet, inside {roots}.",
     )
     submit.button(
-        "Copy them there",
+        "Copy photos",
         lambda job_id: backends.LOCAL.export(
             ExportSpec(dataset.name, dataset.id, version.id, path, id=job_id)
         ),
@@ -125,7 +125,7 @@ def _ended(job: jobs.Job) -> None:
     elif job.state is jobs.State.FAILED:
         st.error(plain(job.status.reason), icon=":material/error:")
     else:
-        st.caption("The last export was stopped. Nothing was kept of it.")
+        st.caption("The last export was stopped; its files were deleted.")
 
 
 def _told(job: jobs.Job) -> ExportProgress:

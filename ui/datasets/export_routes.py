@@ -1,5 +1,4 @@
-"""A dataset version as downloads: streamed as they are made, by routes of their own, whatever
-the page does."""
+"""A dataset version as downloads: streamed while they are built, by their own HTTP routes."""
 
 from __future__ import annotations
 
@@ -20,8 +19,8 @@ from core.io.names import slug
 
 
 def address(version: Version, name: str) -> str:
-    """Where one of ROUTES' files of a version is fetched from; relative, so that it also works
-    behind a proxy's prefix."""
+    """Return the address of a file of ROUTES for a version; relative, so that it also works behind
+    a proxy's prefix."""
     return f"downloads/datasets/{version.dataset_id}/{version.id}/{name}"
 
 
@@ -51,8 +50,8 @@ async def augmented(request: Request) -> Response:
 
 
 async def _answer(request: Request, make: Callable[[Version], tuple[object, str, str]]) -> Response:
-    """What `make` gives (body, suffix, media type); what can't be exported is said as a plain
-    sentence, for a person reads it."""
+    """Answer with what `make` returns (body, suffix, media type), or with the reason as plain text
+    and status 404."""
     try:
         version = await asyncio.to_thread(
             store.version, request.path_params["dataset_id"], request.path_params["version_id"]
@@ -68,8 +67,8 @@ async def _answer(request: Request, make: Callable[[Version], tuple[object, str,
 
 
 def attachment(name: str, ending: str) -> dict[str, str]:
-    """The header that has a browser save a file under this name in any script (RFC 5987), and
-    one in ASCII for what can't."""
+    """Return the header that makes a browser save a file under this name: in Unicode (RFC 5987),
+    with an ASCII fallback."""
     whole = re.sub(r'[/\\:*?"<>|]', "_", name).lstrip(".") + ending
     disposition = (
         f"attachment; filename=\"{slug(name)}{ending}\"; filename*=UTF-8''{quote(whole, safe='')}"

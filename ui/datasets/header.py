@@ -77,18 +77,6 @@ def actions(dataset: Dataset, version: Version) -> None:
         _more(dataset)
 
 
-def moved(dataset: Dataset) -> None:
-    """Say when the folder of the photos is not there any more, and what to do about it."""
-    if remote.begins(dataset.root) or dataset.root.is_dir():
-        return
-    st.warning(
-        f"**There is no folder at {plain(str(dataset.root))} any more**, so photos can't be opened "
-        "and training will fail. Move the folder back. If it stays elsewhere, import it from there "
-        "as a new dataset.",
-        icon=":material/folder_off:",
-    )
-
-
 def _figures(version: Version) -> str:
     parts = version.split_counts()
     used = [(split, parts[split]) for split in settings.SPLITS[:3]]

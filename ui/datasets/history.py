@@ -1,5 +1,5 @@
-"""The versions of a dataset: what changed from one to another, photo by photo; training on one,
-and taking changes back."""
+"""The versions of a dataset: what changed between two, photo by photo; training on one and
+reverting one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PAGE_SIZE = 24
 
 
 def show(dataset: Dataset, version: Version) -> None:
-    """What this version changed, beside any other one."""
+    """Draw what this version changed, compared with any other version."""
     others = [
         item
         for item in store.versions(dataset.id)
@@ -45,7 +45,7 @@ def show(dataset: Dataset, version: Version) -> None:
         if version.parent:
             _take_back(dataset, version)
     if not others:
-        st.caption("This is the only version: there is nothing to compare it with yet.")
+        st.caption("This is the only version. Edits and new splits create the next one.")
         return
     titles = {item.id: f"{item.id}: {item.note}" for item in others}
     before = choices.one(
@@ -74,7 +74,7 @@ def _difference(dataset: Dataset, version: Version, found: Diff) -> None:
         table,
         hide_index=True,
         height=min(320, 38 + 35 * len(table)),
-        alt="What changed, photo by photo",
+        alt="Changes, photo by photo",
     )
     listed = changes[changes["what"] != history.REMOVED].drop_duplicates("path")
     part = paging.shown(len(listed), PAGE_SIZE, key="ds_history_page", bind="query-params")
@@ -107,16 +107,16 @@ def _said(change: Mapping[Hashable, str]) -> str:
 
 
 def _train(dataset: Dataset, version: Version) -> None:
-    """Training with the settings that were used last on this dataset, at one click; a double
-    click makes one job."""
+    """Draw the button that trains with the settings last used on this dataset; a double click
+    starts one job."""
     last = next(
         (job for job in jobs.readable("training") if job.spec.get("dataset_id") == dataset.id), None
     )
-    how = "With the fast preset."
+    how = "Uses the fast preset."
     if last:
-        how = f"With the settings of {plain(last.name)}."
+        how = f"Uses the settings of {plain(last.name)}."
     submit.button(
-        "Train on it now",
+        "Train now",
         lambda job_id: backends.LOCAL.train(_again(dataset, version, last, job_id)),
         lambda job: links.to("train", job=job.id),
         form=f"ds_train_{dataset.id}_{version.id}",
@@ -126,7 +126,7 @@ def _train(dataset: Dataset, version: Version) -> None:
         help=how,
     )
     links.link(
-        "train", "Choose other settings", ":material/tune:", dataset=dataset.id, version=version.id
+        "train", "Choose settings", ":material/tune:", dataset=dataset.id, version=version.id
     )
 
 
@@ -141,16 +141,16 @@ def _again(dataset: Dataset, version: Version, last: jobs.Job | None, job_id: st
 
 def _take_back(dataset: Dataset, version: Version) -> None:
     place = f"{dataset.id}_{version.id}"
-    with st.popover("Take it back", icon=":material/undo:", key=f"ds_take_back_{place}"):
+    with st.popover("Revert", icon=":material/undo:", key=f"ds_take_back_{place}"):
         newest = store.latest(dataset.id)
         words = (
-            f"Makes a new version in which what {version.id} changed is as it was in "
+            f"Creates a new version without the changes of {version.id}: those photos are as in "
             f"{version.parent}."
         )
         if newest.id != version.id:
-            words += f" What changed after it, up to {newest.id}, stays."
+            words += f" Later changes, up to {newest.id}, are kept."
         st.markdown(words)
-        if st.button(f"Take {version.id} back", key=f"ds_revert_{place}"):
+        if st.button(f"Revert {version.id}", key=f"ds_revert_{place}"):
             try:
                 made = history.revert(version, newest)
             except FieldmarkError as error:

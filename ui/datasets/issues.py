@@ -1,5 +1,5 @@
-"""What an inspection found, list by list: each photo with its evidence, ready to be selected and
-mended."""
+"""The issues that an inspection found, list by list: each photo with its evidence, to select and
+edit."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ import pandas as pd
 import streamlit as st
 
 from core.datasets import store
+from core.datasets.editing import edits
+from core.datasets.editing.edits import Step
 from core.datasets.inspection import store as inspection
 from core.datasets.inspection.store import GROUPED, KINDS, Inspection
 from core.datasets.store import Dataset, Version
 from ui import choices, links, paging
 from ui.datasets import inspection as inspecting
-from ui.datasets.photos import selection
+from ui.datasets.photos import edit_forms, selection
 from ui.text import count, duration, plain
 
 PAGE_SIZE = 24
 
 
 def show(dataset: Dataset, version: Version) -> None:
-    """The lists of the version's inspection, or of its nearest ancestor's without what was
-    changed since."""
+    """Draw the issues of the version's inspection, or those of its nearest ancestor that still
+    hold."""
     found = inspecting.current(dataset, version)
     if found is None:
         return
@@ -30,14 +32,14 @@ def show(dataset: Dataset, version: Version) -> None:
     kind = _kind({kind: _size(issues, kind) for kind in KINDS})
     _list(dataset, version, issues, kind)
     st.caption(
-        f"{count(found.photos, 'photo')} of {found.version.id} were looked through in "
+        f"{count(found.photos, 'photo')} of {found.version.id} inspected in "
         f"{duration(found.seconds)}."
     )
 
 
 def _kind(sizes: Mapping[str, int]) -> str:
-    """The list to show: by its name in the address, for the numbers on the pills change; at
-    first one that holds something."""
+    """Draw the choice of a list; return it. The address has its name, because the numbers on the
+    pills change. By default it is the first list that is not empty."""
     asked = links.parameter("issue")
     first = next((kind for kind, size in sizes.items() if size), "label")
     if asked in KINDS:
@@ -82,7 +84,7 @@ def _list(dataset: Dataset, version: Version, issues: pd.DataFrame, kind: str) -
     rows = issues[issues["kind"] == kind]
     st.markdown(KINDS[kind].advice)
     if rows.empty:
-        st.success("None was found.", icon=":material/check_circle:")
+        st.success("No issues of this kind.", icon=":material/check_circle:")
         return
     page = _page(rows, kind)
     details = list(page["evidence"])
@@ -90,6 +92,7 @@ def _list(dataset: Dataset, version: Version, issues: pd.DataFrame, kind: str) -
     groups = None
     if kind == "label":
         suggestions = dict(zip(page["path"], page["suggestion"], strict=True))
+        _take_all(version, rows)
     if kind in GROUPED:
         groups = [f"Group {number}" for number in _numbered(rows).loc[page.index]]
         details = [f"{split}: {words}" for split, words in zip(page["split"], details, strict=True)]
@@ -106,8 +109,26 @@ def _list(dataset: Dataset, version: Version, issues: pd.DataFrame, kind: str) -
     )
 
 
+def _take_all(version: Version, rows: pd.DataFrame) -> None:
+    """Draw a button that relabels every photo of the list as suggested; the draft can undo it."""
+    taken = {
+        path: name for path, name in zip(rows["path"], rows["suggestion"], strict=True) if name
+    }
+    if not taken:
+        return
+    st.button(
+        f"Take all {count(len(taken), 'suggestion')}",
+        key="ds_issue_take_all",
+        icon=":material/done_all:",
+        on_click=edit_forms.add_step,
+        args=(version, "", lambda: Step(edits.RELABEL, taken, _why("label"))),
+        help="Relabels the photos in the draft, where you can undo it. Select photos to take only "
+        "some suggestions.",
+    )
+
+
 def _page(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """One page of the list, with the buttons for the others; a group is never torn apart."""
+    """Return one page of the list, with the page numbers drawn; a group stays on one page."""
     units, size = pd.Series(range(1, len(rows) + 1), index=rows.index), PAGE_SIZE
     if kind in GROUPED:
         units, size = _numbered(rows), PAGE_SIZE // 3
@@ -117,7 +138,7 @@ def _page(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
 
 
 def _numbered(rows: pd.DataFrame) -> pd.Series:
-    """The group's place in the list, from 1."""
+    """Return the number of each row's group in the list, from 1."""
     return pd.Series(pd.factorize(rows["group"])[0] + 1, index=rows.index)
 
 

@@ -1,5 +1,4 @@
-"""The map of a dataset: photos that look alike lie together; a lasso brings up the photos inside
-it."""
+"""The map of a dataset: similar photos lie close together; a lasso selects the photos inside it."""
 
 from __future__ import annotations
 
@@ -49,7 +48,7 @@ STEPS = (
 
 
 def show(dataset: Dataset, version: Version) -> None:
-    """The map of the version's inspection, or of its nearest ancestor's."""
+    """Draw the map of the version's inspection, or of its nearest ancestor's."""
     found = inspecting.current(dataset, version)
     if found is None:
         return
@@ -79,17 +78,17 @@ def show(dataset: Dataset, version: Version) -> None:
     if asked.opened:
         viewer.open_photo(str(table.loc[table["image_id"] == asked.opened, "path"].iloc[0]))
     words = (
-        f"{_explained(colour, model)} Draw around points to see their photos; the wheel zooms, "
-        "Shift-drag moves."
+        f"{_explained(colour, model)} Draw around points to see their photos. Scroll to zoom, "
+        "Shift-drag to pan."
     )
     if len(table) > DRAWN:
-        words += f" {DRAWN:,} of {len(table):,} are drawn; a lasso catches all."
+        words += f" {DRAWN:,} of {len(table):,} photos are drawn; a lasso selects from all."
     st.caption(words)
     _gallery(dataset, version, table, lasso)
 
 
 def _method(dataset: Dataset, version: Version, found: Inspection) -> str:
-    """The projection to show; one that was not made yet can be asked for."""
+    """Draw the choice of a layout, or the button that adds one; return the layout to draw."""
     with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="bottom"):
         if len(found.maps) > 1:
             return choices.segment(
@@ -99,7 +98,7 @@ def _method(dataset: Dataset, version: Version, found: Inspection) -> str:
                 key="ds_layout",
                 bind="query-params",
             )
-        inspecting.button(dataset, version, "Lay it out by t-SNE, too", maps=projection.METHODS)
+        inspecting.button(dataset, version, "Add a t-SNE layout", maps=projection.METHODS)
     return found.maps[0]
 
 
@@ -107,7 +106,7 @@ def _method(dataset: Dataset, version: Version, found: Inspection) -> str:
 def _table(
     folder: str, method: str, version_id: str, _found: Inspection, _version: Version
 ) -> pd.DataFrame:
-    """One row per photo that is in the version, with its labels of today, and x and y from 0 to
+    """Return one row per photo of the version with its current label, and x and y from 0 to
     SIZE."""
     table = _found.points(
         ["path", "image_id", "predicted", "confidence", f"{method}_x", f"{method}_y"]
@@ -146,7 +145,7 @@ def _points(table: pd.DataFrame, by: str) -> Points:
 def _coloured(
     table: pd.DataFrame, by: str
 ) -> tuple[npt.NDArray[np.integer], Sequence[str], Sequence[str]]:
-    """A colour number per photo, the colours, and what each means."""
+    """Return a colour number per photo, the colours, and the meaning of each."""
     if by == "Split":
         number = (
             table["split"]
@@ -164,7 +163,7 @@ def _coloured(
         return (
             number,
             [charts.PALETTE[1], charts.PALETTE[0], charts.SPLIT_COLOURS["unused"]],
-            ["Wrong", "Right", "Not judged"],
+            ["Wrong", "Right", "No prediction"],
         )
     if by == "Confidence":
         sure = table["confidence"].to_numpy(dtype=float)
@@ -176,45 +175,45 @@ def _coloured(
         return (
             np.where(np.isfinite(sure), place, len(STEPS)),
             [*STEPS, charts.SPLIT_COLOURS["unused"]],
-            [*words, "Not judged"],
+            [*words, "No prediction"],
         )
     number, names = pd.factorize(table["label"], sort=True)
     return number.astype(np.int64), class_colours(len(names)), [str(name) for name in names]
 
 
 def class_colours(classes: int) -> list[str]:
-    """Colours for many classes, neighbours in the list far apart in hue (golden angle), in three
-    lightnesses."""
+    """Return colours for many classes; neighbours in the list differ by the golden angle in hue,
+    with three lightnesses."""
     return [
         f"hsl({place * 137.508 % 360:.0f} {(58, 48, 66)[place % 3]}% {(46, 60, 36)[place % 3]}%)"
         for place in range(classes)
     ]
 
 
-INSPECTION = "The inspection: classifiers that had not seen the photo"
+INSPECTION = "The inspection: models trained without the photo"
 
 
 def _judge(dataset: Dataset) -> Model | None:
-    """Whose answers colour the points: those of a model, or of the inspection's own classifiers
-    (None)."""
+    """Draw the choice whose predictions colour the points; return a model, or None for the
+    inspection's own classifiers."""
     asked = links.parameter(JUDGE)
     known = {model.id: model for model in models.listing(asked) if model.dataset_id == dataset.id}
     if not known:
         return None
     chosen = choices.thing(
-        "Answers of",
+        "Predictions of",
         ["", *known],
         what="model",
         parameter=JUDGE,
         label=lambda i: model_list.in_a_line(known[i]) if i else INSPECTION,
         key=f"ds_judge_{dataset.id}",
-        help="A model knows the photos that it was trained and measured on; the others stay grey.",
+        help="A model has predictions for the photos of its own dataset version; others are grey.",
     )
     return known.get(chosen or "")
 
 
 def _judged_by(model: Model, table: pd.DataFrame) -> pd.DataFrame:
-    """The table with what the model says of each photo; nothing where it was not asked."""
+    """Return the table with the model's prediction for each photo, '' when there is none."""
     try:
         given = predictions_of(model)
     except NotFound as error:
@@ -235,17 +234,17 @@ def _judged_by(model: Model, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _explained(by: str, model: Model | None) -> str:
-    asked = "classifiers that had not seen the photo"
+    source = "models trained without the photo"
     if model:
-        asked = f"{plain(model.name)}, of its own training photos, too"
+        source = f"{plain(model.name)}, its training photos included"
     return {
-        "Right or wrong": f"The answers of {asked}.",
-        "Confidence": f"How sure the answers are, of {asked}.",
+        "Right or wrong": f"Predictions of {source}.",
+        "Confidence": f"Confidence of the predictions of {source}.",
     }.get(by, "")
 
 
 def _lasso() -> list[tuple[int, int]]:
-    """The lasso in the page's address; whatever else stands there counts as none."""
+    """Return the corners of the lasso in the address; anything else there counts as none."""
     try:
         corners = [
             tuple(map(int, corner.split(",")))
@@ -267,7 +266,7 @@ def _gallery(
     chosen = table[inside(table[["x", "y"]].to_numpy(), np.array(lasso))]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{count(len(chosen), 'photo')} inside**: {_mix(chosen)}", width="content")
-        if st.button("Forget the lasso", key="ds_map_forget", icon=":material/close:"):
+        if st.button("Clear selection", key="ds_map_forget", icon=":material/close:"):
             links.set_parameters(**{LASSO: ""})
             st.rerun()
     if chosen.empty:

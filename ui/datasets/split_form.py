@@ -1,4 +1,4 @@
-"""The form that makes a new dataset version: which classes, which split."""
+"""The form for a new dataset version: its classes and its split."""
 
 from __future__ import annotations
 
@@ -19,25 +19,24 @@ from ui.datasets import links as dataset_links
 from ui.text import count
 
 TITLES = {
-    "official": "The official split",
-    "stratified": "At random, class by class",
-    "grouped": "At random, copies together",
-    "by group": "At random, groups together",
-    "k-fold": "Folds for cross-validation",
+    "official": "Official split",
+    "stratified": "Random, stratified by class",
+    "grouped": "Random, copies together",
+    "by group": "Random, groups together",
+    "k-fold": "Cross-validation folds",
 }
 TOGETHER = {
-    "grouped": " Copies and near-copies that the inspection found share a split.",
-    "by group": " Photos of one group, as they came with it, share a split.",
+    "grouped": " Copies and near-copies found by the inspection share a split.",
+    "by group": " Photos of one group (from the imported metadata) share a split.",
 }
 
 
 def show(dataset: Dataset, version: Version) -> None:
-    """Classes and split for a new version. A class that was left out once can come back; what
-    was mended stays mended."""
+    """Draw the form: classes and split of the new version. A class that was left out can return;
+    corrected labels are kept."""
     st.markdown(
-        "A version never changes once it is made: models stay comparable. A new one is made from "
-        "this one with the choices below; labels that were mended stay mended, and photos that "
-        "were left out stay out."
+        "Versions never change, so models stay comparable. The new version starts from this one: "
+        "corrected labels are kept, and photos that were left out stay out."
     )
     table = _classes(dataset.id, version.id, version)
     labels = choices.many(
@@ -45,13 +44,13 @@ def show(dataset: Dataset, version: Version) -> None:
         sorted(table),
         start=version.classes,
         key=f"ds_labels_{dataset.id}_{version.id}",
-        help="Choose two or more, or all.",
+        help="At least two.",
     )
     split = _split(version, official=table)
     note = st.text_input(
         "Note",
         key="ds_note",
-        placeholder="What this version is for",
+        placeholder="Purpose of this version",
         max_chars=4 * settings.MAX_NAME_LENGTH,
     )
     if split and st.button(
@@ -62,8 +61,8 @@ def show(dataset: Dataset, version: Version) -> None:
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def _classes(dataset_id: str, version_id: str, _version: Version) -> dict[str, bool]:
-    """The classes that the version or an ancestor has, and whether its makers put any photo of
-    each into train."""
+    """Return the classes of the version and its ancestors, each with whether the official split has
+    any of its photos in train."""
     table = pd.DataFrame(history.everything(_version)[["label", "official"]])
     table = table[table["label"] != ""]
     return {
@@ -73,8 +72,8 @@ def _classes(dataset_id: str, version_id: str, _version: Version) -> dict[str, b
 
 
 def _split(version: Version, official: Mapping[str, bool]) -> Mapping[str, Any]:
-    """What the person chose, as splits.apply takes it; empty where something has to be done
-    first."""
+    """Draw the choice of a split; return it as splits.apply takes it. Empty when an inspection has
+    to be made first."""
     able = {
         "official": any(official.values()),
         "by group": metadata.GROUP in metadata.columns_of(version.folder),
@@ -100,15 +99,15 @@ def _split(version: Version, official: Mapping[str, bool]) -> Mapping[str, Any]:
             20,
             5,
             key="ds_folds",
-            help="As many versions are made; test stays as it is.",
+            help="Creates one version per fold; the test split is unchanged.",
         )
         st.caption(
-            "Each photo of train and validation is validation in exactly one of the versions."
+            "Each photo of train and validation is in validation in exactly one of the versions."
         )
         return {"kind": kind, "folds": int(folds), "fold": 1, "seed": _seed(middle, kind)}
     if kind == "grouped" and inspection.nearest(version) is None:
         st.info(
-            "Nobody has looked for copies in this dataset yet: inspect it first, under Issues.",
+            "Copies are not known yet. Inspect this version first, under Issues.",
             icon=":material/search_insights:",
         )
         return {}
@@ -118,7 +117,10 @@ def _split(version: Version, official: Mapping[str, bool]) -> Mapping[str, Any]:
     test = middle.slider("Test", 0.05, 0.45, settings.DEFAULT_RATIOS["test"], 0.05, key="ds_test")
     train = round(1 - validation - test, 6)
     together = TOGETHER.get(kind, "")
-    st.caption(f"Train {train:.0%}, validation {validation:.0%}, test {test:.0%}.{together}")
+    st.caption(
+        f"Train {100 * train:.0f} %, validation {100 * validation:.0f} %, test {100 * test:.0f} %."
+        f"{together}"
+    )
     return {
         "kind": kind,
         "ratios": {"train": train, "validation": validation, "test": test},
@@ -127,7 +129,7 @@ def _split(version: Version, official: Mapping[str, bool]) -> Mapping[str, Any]:
 
 
 def _seed(place: Any, kind: str) -> int:
-    help_text = "The same seed makes the same split, on any machine."
+    help_text = "The same seed gives the same split on any machine."
     return int(
         place.number_input(
             "Seed", 0, 2**31 - 1, settings.DEFAULT_SEED, key=f"ds_seed_{kind}", help=help_text
@@ -136,7 +138,7 @@ def _seed(place: Any, kind: str) -> int:
 
 
 def _units(version: Version, kind: str) -> dict[str, str] | None:
-    """What a split keeps together."""
+    """Return the group of each photo that a split keeps together, or None."""
     if kind == "by group":
         return metadata.units(version.folder)
     if kind == "grouped":

@@ -19,6 +19,7 @@ from ui.datasets.photos import gallery as dataset_gallery
 from ui.datasets.photos import photo as dataset_photo
 from ui.datasets.report import show as show_report
 from ui.notices import title
+from ui.shared import version_picker
 
 
 def show(datasets: Mapping[str, Dataset], *, buttons: st.delta_generator.DeltaGenerator) -> None:
@@ -31,7 +32,7 @@ def show(datasets: Mapping[str, Dataset], *, buttons: st.delta_generator.DeltaGe
     dataset, version = chosen
     with buttons:
         header.actions(dataset, version)
-    header.moved(dataset)
+    version_picker.warn_if_moved(dataset)
     dataset_draft.bar(version)
     photo = links.parameter(dataset_links.PAGE)
     if photo:

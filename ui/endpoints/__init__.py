@@ -1,1 +1,1 @@
-"""The Deploy page: start an endpoint, ask it, watch it."""
+"""The Deploy page: start an endpoint, classify photos, load-test and monitor it."""

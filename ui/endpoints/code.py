@@ -26,8 +26,8 @@ def _about(endpoint: Endpoint) -> None:
     )
     try:
         classes = (
-            "Answers are JSON with the top five of "
-            f"{len(models.read(endpoint.model_id).classes)} classes. "
+            f"Answers are JSON with the top five of {len(models.read(endpoint.model_id).classes)} "
+            "classes. "
         )
     except NotFound:
         classes = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
@@ -15,10 +16,8 @@ from core.jobs.specs import EndpointSpec
 from core.jobs.status.asked import endpoint_spec
 from core.jobs.store import Job
 from ui import links, messages, removal
+from ui.notices import answers
 from ui.text import plain
-
-# The endpoint that this session stopped last: its backend's name and its spec.
-STOPPED = "dp_stopped"
 
 
 def stop_button(endpoint: Endpoint) -> None:
@@ -48,30 +47,28 @@ def _describe(endpoint: Endpoint) -> tuple[str, str]:
 
 
 def _stop(endpoint: Endpoint) -> None:
-    """Stop the endpoint and remember how to start it again."""
-    st.session_state.pop(STOPPED, None)
+    """Stop the endpoint and offer to start it again."""
+    verb, undo = "Stopped", "Start again"
+    if not endpoint.details.IS_OURS:
+        verb, undo = "Detached", "Attach again"
+    elif endpoint.state is EndpointState.FAILED:
+        verb = "Deleted"
+    words = f"{verb} {removal.shortened(endpoint.name)}"
+    again = None
     with suppress(NotFound):
         # Not found: another version of Fieldmark wrote a spec that this one can't read.
-        st.session_state[STOPPED] = endpoint.backend, endpoint_spec(jobs.read(endpoint.id))
+        again = replace(endpoint_spec(jobs.read(endpoint.id)), id=jobs.new_id("endpoint"))
     with st.spinner(f"Stopping {plain(endpoint.name)}"):
         backends.of(endpoint).delete(endpoint)
+    if again is None:
+        answers.tell(words)
+    else:
+        answers.tell(words, action=undo, act=partial(_restart, endpoint.backend, again))
     links.to("deploy")
 
 
-def offer_undo() -> None:
-    """Offer to start the endpoint again that this session stopped last."""
-    if STOPPED not in st.session_state:
-        return
-    backend, spec = st.session_state[STOPPED]
-    done, again = "Stopped", "Start again"
-    if spec.attached:
-        done, again = "Detached", "Attach again"
-    with st.container(border=True, horizontal=True, vertical_alignment="center", key="dp_undo"):
-        st.markdown(f":material/check_circle: {done} **{plain(spec.name)}**.", width="content")
-        _start_again(backend, spec, again)
-        if st.button("Dismiss", key="dp_undo_dismiss", type="tertiary"):
-            del st.session_state[STOPPED]
-            st.rerun()
+def _restart(backend: str, spec: EndpointSpec) -> None:
+    backends.named(backend).deploy(spec)
 
 
 def start_again_button(job: Job, replaced: Endpoint | None = None) -> None:
@@ -79,22 +76,18 @@ def start_again_button(job: Job, replaced: Endpoint | None = None) -> None:
 
     `replaced` is deleted once the new endpoint starts. Draws nothing if the settings can't be read.
     """
-    with suppress(NotFound):
-        _start_again(job.backend, endpoint_spec(job), "Start again", replaced)
-
-
-def _start_again(
-    backend: str, spec: EndpointSpec, label: str, replaced: Endpoint | None = None
-) -> None:
+    try:
+        spec = endpoint_spec(job)
+    except NotFound:
+        return
     # The new id is made with the button, not with the click: two clicks start one endpoint.
     nonce = f"dp_again_{spec.id}"
     new_id = str(st.session_state.setdefault(nonce, jobs.new_id("endpoint")))
-    if not st.button(label, key=f"dp_restart_{spec.id}", icon=":material/restart_alt:"):
+    if not st.button("Start again", key=f"dp_restart_{spec.id}", icon=":material/restart_alt:"):
         return
     with messages.report_errors():
-        endpoint = backends.named(backend).deploy(replace(spec, id=new_id))
+        endpoint = backends.named(job.backend).deploy(replace(spec, id=new_id))
         if replaced:
             backends.of(replaced).delete(replaced)
         del st.session_state[nonce]
-        st.session_state.pop(STOPPED, None)
         links.to("deploy", endpoint=endpoint.id)

@@ -15,7 +15,7 @@ from core import backends, settings
 from core.datasets import store
 from core.datasets.planning import plan as plans
 from core.datasets.planning import plan_store, questions
-from core.datasets.planning.decisions import Decisions
+from core.datasets.planning.decisions import SPLITS, Decisions
 from core.datasets.planning.listing import Listing
 from core.datasets.planning.plan import Plan
 from core.errors import FieldmarkError
@@ -95,7 +95,6 @@ def _failure(job: jobs.Job) -> None:
         st.error(plain(job.status.reason), icon=":material/error:")
     else:
         st.info("The preview was stopped. Nothing was kept.", icon=":material/stop_circle:")
-    links.link("datasets", "Choose other photos", ":material/arrow_back:", view="import")
 
 
 @lru_cache(maxsize=CACHED)
@@ -136,10 +135,10 @@ def _summary(plan: Plan) -> None:
     named = [item for item in plan.classes if item.photos]
     ignored = sum(left.files for left in plan.left_out)
     st.markdown(f"**{plain(decisions.layout)}**: {plain(decisions.why)}.")
-    with st.grid(4, min_column_width=130, gap="small"):
+    with st.grid(4, min_column_width=105, gap="small"):
         st.metric("Photos", f"{plan.photos:,}", border=True)
         st.metric("Classes", f"{len(named):,}", border=True)
-        st.metric("Unlabelled photos", f"{plan.unlabelled:,}", border=True)
+        st.metric("Unlabelled", f"{plan.unlabelled:,}", border=True)
         st.metric("Ignored files", f"{ignored:,}", border=True)
     st.caption(" ".join(_facts(plan)))
     for note in plan.notes[:MOST_NOTES]:
@@ -150,7 +149,7 @@ def _facts(plan: Plan) -> list[str]:
     """Split, boxes, groups and columns of the photos, a sentence each."""
     facts = []
     if plan.splits:
-        parts = ", ".join(f"{part} {number:,}" for part, number in plan.splits.items())
+        parts = ", ".join(f"{plan.splits[part]:,} {part}" for part in SPLITS if part in plan.splits)
         facts.append(f"Split: {parts}.")
     elif plan.photos > plan.unlabelled:
         ratios = ", ".join(

@@ -101,7 +101,7 @@ def _counts(reported: ImportingProgress) -> str:
     if reported.unit == "bytes" and reported.total:
         return f"{files.human_bytes(reported.done)} of {files.human_bytes(reported.total)}"
     if reported.total:
-        return f"{reported.done:,} of {reported.total:,} {reported.unit}"
+        return f"{reported.done:,} of {reported.total:,}"
     if reported.done:
-        return f"{reported.done:,} {reported.unit}"
+        return f"{reported.done:,}"
     return ""

@@ -20,6 +20,7 @@ def show(datasets: Mapping[str, Dataset], job_id: str, plan_id: str) -> None:
         import_progress.outcome(job_id)
     if plan_id:
         plan.show(plan_id)
+        links.link("datasets", "Choose other photos", ":material/arrow_back:", view="import")
     elif job_id not in running:
         st.header("Import photos")
         plan.show_waiting()

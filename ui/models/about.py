@@ -10,8 +10,6 @@ import streamlit as st
 from core.errors import NotFound
 from core.models import card as model_card
 from core.models.store import Model
-from ui import links
-from ui.models import header
 from ui.text import count, duration, share
 
 
@@ -21,13 +19,6 @@ def show(model: Model) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Facts**")
-        links.link(
-            "datasets",
-            header.dataset_of(model),
-            ":material/photo_library:",
-            dataset=model.dataset_id,
-            version=model.version_id,
-        )
         st.dataframe(_facts(about), hide_index=True, alt="Facts about the model")
     with right:
         st.markdown("**Metrics stored by the training job**")

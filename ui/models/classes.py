@@ -13,7 +13,8 @@ from ui import links
 from ui.shared.photo_wall import wall
 from ui.text import count, plain, share
 
-ROW_HEIGHT, MAX_HEIGHT = 35, 460
+ROW_HEIGHT, MAX_HEIGHT = 33, 330
+BAR_WIDTH = 115
 PARAMETER = "of_class"
 
 
@@ -38,7 +39,9 @@ def show(model: Model, part: Predictions, split: str) -> None:
             "Most often confused with": table["confused"],
         }
     )
-    bar = st.column_config.ProgressColumn(format="%.3f", min_value=0.0, max_value=1.0)
+    bar = st.column_config.ProgressColumn(
+        format="%.3f", min_value=0.0, max_value=1.0, width=BAR_WIDTH
+    )
     event = st.dataframe(
         frame,
         hide_index=True,

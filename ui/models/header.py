@@ -23,7 +23,7 @@ def show(model: Model) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="mo_line"):
         links.link(
             "datasets",
-            dataset_of(model),
+            _dataset_of(model),
             ":material/photo_library:",
             dataset=model.dataset_id,
             version=model.version_id,
@@ -51,7 +51,7 @@ def facts(model: Model) -> str:
     return " · ".join(plain(part) for part in parts if part) + tags
 
 
-def dataset_of(model: Model) -> str:
+def _dataset_of(model: Model) -> str:
     """Return the name and version of the dataset that the model was trained on."""
     try:
         name = store.dataset(model.dataset_id).name

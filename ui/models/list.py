@@ -129,8 +129,7 @@ def _run(model: Model, dataset: str) -> Run:
         {
             "name": model.name,
             "dataset": version,
-            "preset": preset,
-            "arch": str(about.get("arch", "")),
+            "preset": setup.model,
             "mode": setup.mode,
             "test": test.get("top1"),
             "n_test": test.get("n"),
@@ -153,17 +152,16 @@ def _table() -> Table:
     return Table(
         KEY,
         {
-            "name": config.TextColumn("Name", width=170),
+            "name": config.TextColumn("Name", width=150),
             "dataset": config.TextColumn("Dataset", width="small"),
-            "preset": config.TextColumn("Preset", width=80),
-            "arch": config.TextColumn("Network", width=100),
+            "preset": config.TextColumn("Preset", width=125),
             "mode": config.TextColumn("Mode", width=84),
             "test": runs_table.accuracy_column("Test", "Top-1 accuracy on the test split."),
-            "n_test": number("n", width=60, help="Labelled photos in the test split."),
+            "n_test": number("n", width=48, help="Labelled photos in the test split."),
             "validation": runs_table.accuracy_column(
                 "Validation", "Top-1 accuracy on the validation split."
             ),
-            "n_validation": number("n", width=60, help="Labelled photos in the validation split."),
+            "n_validation": number("n", width=48, help="Labelled photos in the validation split."),
             "classes": number("Classes", width=74),
             "parameters": number("Parameters", format="compact", width=96),
             "created": runs_table.time_column("Created"),

@@ -29,7 +29,7 @@ BY_NAME = {"type": "category", "autorange": "reversed", "automargin": True}
 
 
 def style(figure: go.Figure, title: str, height: int = HEIGHT) -> None:
-    """A title, and margins and a legend like those of the other charts."""
+    """Set a title, and the margins and the legend of all charts."""
     figure.update_layout(
         title={"text": title, "font": {"size": 15}},
         height=height,
@@ -46,14 +46,14 @@ def style(figure: go.Figure, title: str, height: int = HEIGHT) -> None:
 
 
 def line_mode(points: int) -> str:
-    """Plotly's mode of a line through so many points: of few, each one is marked."""
+    """Return Plotly's mode of a line: few points are marked."""
     if points < MARKED_POINTS:
         return "lines+markers"
     return "lines"
 
 
 def faint(colour: str) -> str:
-    """A colour `#rrggbb` for the area around its line."""
+    """Return a colour `#rrggbb` as a transparent one, for an area around a line."""
     red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
     return f"rgba({red}, {green}, {blue}, 0.14)"
 
@@ -66,7 +66,7 @@ def curves(
     best_epoch: float | None = None,
     key: str,
 ) -> None:
-    """Train and validation of one metric over epochs, on one scale; the kept epoch is marked."""
+    """Draw one metric of train and validation by epoch, on one scale; the kept epoch is marked."""
     figure = go.Figure()
     for split in ("train", "validation"):
         points = [
@@ -103,7 +103,7 @@ def curves(
 
 
 def epoch_axis(epochs: Sequence[float]) -> dict[str, object]:
-    """A Plotly axis of whole epochs, also around a single one."""
+    """Return a Plotly axis of whole epochs, also for a single one."""
     first, last = min(epochs, default=0), max(epochs, default=1)
     return {
         "title": "epoch",

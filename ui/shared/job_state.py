@@ -1,7 +1,4 @@
-"""A running job in a line: what it does or waits for, where it runs, how old that is, and Stop.
-
-Pages that draw no charts need no more of a job.
-"""
+"""A job's state in words and colours, what a running job does or waits for, and its Stop button."""
 
 from __future__ import annotations
 
@@ -56,8 +53,8 @@ def column() -> ColumnConfig:
     )
 
 
-def stop_button(job: Job, words: str = "It saves a checkpoint first, then ends.") -> None:
-    """Stop, with what will happen in words; nothing for an ended job."""
+def stop_button(job: Job, hint: str = "Saves a checkpoint, then stops.") -> None:
+    """Draw Stop; nothing for an ended job. `hint` says what stopping does."""
     if job.state.is_finished:
         return
     asked = job.state is State.STOPPING or job.folder.stop_request.exists()
@@ -66,15 +63,14 @@ def stop_button(job: Job, words: str = "It saves a checkpoint first, then ends."
         key=f"stop_{job.id}",
         icon=":material/stop_circle:",
         disabled=asked,
-        help=words,
+        help=hint,
     ):
         backends.of(job).stop(job)
         st.rerun(scope="fragment")
 
 
 def where(job: Job) -> None:
-    """What the job runs on, where that is not this machine, and how old all this is where it is
-    not new."""
+    """Draw what a job on a platform runs on, and how old this information is."""
     backend = backends.of(job)
     if facts := backend.facts(job):
         st.caption(plain(f"{backend.title}: {', '.join(facts.values())}"), width="content")
@@ -83,20 +79,19 @@ def where(job: Job) -> None:
 
 
 def phase(job: Job) -> str:
-    """What a running job does now; if it waits for another job, that job's name with it."""
+    """Return what a running job does; if it waits for another job, with that job's name."""
     other = _awaited(job)
     if other is not None:
-        return f"Waiting for {other.name} to make the features"
+        return f"Waiting for {other.name} to extract the features"
     return Progress.from_json(job.status.progress).phase or "Starting"
 
 
 def notes(job: Job) -> None:
-    """The way to the job that this one waits for, and for how long there was no sign of life of
-    it."""
+    """Draw a link to the job that this one waits for, and a warning if this job is silent."""
     if job.state.is_finished:
         return
     if (other := _awaited(job)) is not None:
-        st.caption("Both jobs need the same features, which are made once.")
+        st.caption("Both jobs need the same features, which are extracted once.")
         page = TRAINING_PAGES.get(other.kind, "train")
         links.link(
             page,
@@ -109,7 +104,7 @@ def notes(job: Job) -> None:
 
 
 def _awaited(job: Job) -> Job | None:
-    """The job that this one waits for, or None if it waits for none that is still there."""
+    """Return the job that this one waits for; None if there is none or it was deleted."""
     other = Progress.from_json(job.status.progress).waits_for
     try:
         if other:

@@ -1,5 +1,4 @@
-"""A list of jobs, each line a way to its page; folders that can't be read stand among them with
-the reason."""
+"""A list of jobs of any kind, each with a link to its page; unreadable folders with the reason."""
 
 from __future__ import annotations
 
@@ -29,13 +28,12 @@ PAGES = {
     "tuning": "tune",
     "load": "deploy",
 }
-# Where a job's kind is not the word for what it does.
+# The nouns of kinds whose name is not a word of the pages.
 NOUNS = {"plan": "import preview", "inspect": "inspection", "load": "load test"}
 
 
 def show(jobs: Sequence[Job | Unreadable], *, key: str, empty: str) -> None:
-    """One line per job: its state, name, result and times. It looks again by itself while one of
-    those shown is running."""
+    """Draw one line per job: state, name, result, times. Refreshes itself while one runs."""
     if not jobs:
         st.caption(empty)
         return
@@ -58,7 +56,7 @@ def _lines(items: Sequence[Job | Unreadable], key: str) -> None:
 
 
 def unreadable(items: Sequence[Unreadable]) -> None:
-    """One line per folder that can't be read, with its id and the reason."""
+    """Draw one line per folder that can't be read, with its id and the reason."""
     for item in items:
         words = f"{plain(item.id)} {plain(item.reason)}"
         st.markdown(f":orange-badge[:material/warning: unreadable] {words}")
@@ -67,13 +65,18 @@ def unreadable(items: Sequence[Unreadable]) -> None:
 def _line(job: Job) -> None:
     st.markdown(job_state.badge(job.state), width="content")
     links.link(PAGES[job.kind], plain(job.name), job=job.id)
-    seconds = f", ran {duration(job.status.seconds)}" if job.status.started else ""
+    seconds = ""
+    if job.status.started:
+        verb = "ran"
+        if not job.state.is_finished:
+            verb = "running for"
+        seconds = f", {verb} {duration(job.status.seconds)}"
     tags = "".join(f" :gray-badge[{plain(tag)}]" for tag in job.tags)
     st.caption(f"{_result(job)}{age(job.created)}{seconds}{elsewhere(job)}{tags}", width="content")
 
 
 def elsewhere(job: Job) -> str:
-    """Where the job runs, where that is a platform."""
+    """Return the platform that the job runs on; empty for this workstation."""
     backend = backends.of(job)
     if backend.asks_resources:
         return f", {backend.title}"
@@ -81,7 +84,7 @@ def elsewhere(job: Job) -> str:
 
 
 def tuned(job: Job) -> str:
-    """Best value and trials of a tuning job, as its worker reported them last."""
+    """Return the best value and the trials of a tuning job."""
     told = TuningProgress.from_json(job.status.progress)
     words = f"{told.trials} of {job.spec['max_trials']} trials"
     if told.best is None:
@@ -90,8 +93,7 @@ def tuned(job: Job) -> str:
 
 
 def _result(job: Job) -> str:
-    """What a finished training job reached, on test or else on validation; what a batch went
-    through."""
+    """Return what a job reached: accuracy on test, or else on validation; photos of a batch."""
     doing = Progress.from_json(job.status.progress).phase
     if not job.state.is_finished and job.kind != "tuning" and doing:
         return f"{NOUNS.get(job.kind, job.kind)}: {plain(_doing(job))}, "
@@ -112,7 +114,7 @@ def _result(job: Job) -> str:
 
 
 def _doing(job: Job) -> str:
-    """What a running job does, as it stands in the middle of a line."""
+    """Return what a running job does, for the middle of a line."""
     words = job_state.phase(job)
     words = words[:1].lower() + words[1:]
     if Progress.from_json(job.status.progress).silent:

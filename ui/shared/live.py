@@ -1,5 +1,4 @@
-"""What draws itself again while something runs: the one place that says how often, and when it
-ends."""
+"""Parts of a page that refresh themselves while a job runs, and the note at its end."""
 
 from __future__ import annotations
 
@@ -26,18 +25,17 @@ END_ICONS = {
 
 
 def redrawn(draw: Callable[P, None], seconds: float, *, running: bool) -> Callable[P, None]:
-    """`draw` as a part of the page that draws itself again every so many seconds while something
-    runs; what has ended stays as it is."""
+    """Return `draw` as a part of the page that refreshes itself every `seconds` while `running`."""
     if running:
         return st.fragment(draw, run_every=seconds)
     return st.fragment(draw)
 
 
 def job(draw: Callable[[Job], None], of: Job, seconds: float) -> None:
-    """Draws a job as it is now, and again while it runs; the page whole, once it has ended."""
+    """Draw a job, again and again while it runs, and the whole page once when it ends."""
     was_finished = of.state.is_finished
 
-    # Under the name of `draw`: a page tells its parts apart by that.
+    # Keeps the name of `draw`, by which a page tells its parts apart.
     @functools.wraps(draw)
     def look() -> None:
         known = jobs.read(of.id)
@@ -51,7 +49,7 @@ def job(draw: Callable[[Job], None], of: Job, seconds: float) -> None:
 
 
 def announce_end(of: Job) -> None:
-    """A toast and the title of the tab, once, if the job has ended while its page was open."""
+    """Draw a toast and title the tab, once, if the job has ended while its page was open."""
     if st.session_state.get(_ENDED) != of.id:
         return
     del st.session_state[_ENDED]
@@ -61,7 +59,7 @@ def announce_end(of: Job) -> None:
 
 
 def bar(done: float, total: float, words: str) -> None:
-    """How far something is; empty where nobody knows how much there is."""
+    """Draw a progress bar; empty if the total is unknown."""
     share = 0.0
     if total:
         share = min(1.0, done / total)

@@ -1,5 +1,5 @@
-"""The button that ends a form and starts something: two clicks start one, what is refused is said
-below it, and otherwise the page goes to where that is seen."""
+"""The button that submits a form: two clicks start one job, an error is shown below it, and
+otherwise the page of the job opens."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def button(
     on: Any = st,
     **more: Any,
 ) -> None:
-    """Calls `start` with the id that the job is to have, and `go` with what it made.
+    """Draw the button. A click calls `start` with the id of the new job, and `go` with its result.
 
     `form` names the form in the session, `kind` is the job's.
     """
-    # The id is made with the form and not with the click: two clicks are one job, and only when it
-    # is there is a new one made.
+    # The id belongs to the form and not to the click, so two clicks are one job. Once the job
+    # exists, the form gets a new id.
     nonce = f"{form}_id"
     job_id = str(st.session_state.setdefault(nonce, jobs.new_id(kind)))
     if not on.button(label, key=key, icon=icon, **{"type": "primary", **more}):

@@ -1,5 +1,4 @@
-"""From manifest rows to gallery tiles: thumbnails made where they are missing, captions, and the
-photo dialog."""
+"""Gallery tiles of manifest rows: missing thumbnails are made, and captions set."""
 
 from __future__ import annotations
 
@@ -24,14 +23,13 @@ BOX_COLOUR = "#DDBB55"
 
 
 def url(image_id: str) -> str:
-    """Where the browser finds the thumbnail; relative, so that it also works behind a proxy's
+    """Return the address of the thumbnail; relative, so that it also works behind a proxy's
     prefix."""
     return f"thumbnails/{image_id}"
 
 
 def make_thumbnails(root: Path, rows: Iterable[tuple[str, str]]) -> None:
-    """Makes the thumbnails of `(image_id, path)` rows that are not there yet. A broken photo
-    stays without one."""
+    """Make the missing thumbnails of `(image_id, path)` rows. A broken photo gets none."""
     missing = [
         (image_id, path)
         for image_id, path in rows
@@ -49,8 +47,8 @@ def tiles(
     detail: Sequence[str] | None = None,
     tone: Sequence[str] | None = None,
 ) -> list[Photo]:
-    """Gallery tiles for rows with `image_id`, `path` and `label`; the title is the label, the
-    detail by default the split."""
+    """Return gallery tiles for rows with `image_id`, `path` and `label`; the title is the label,
+    the detail by default the split."""
     make_thumbnails(root, zip(frame["image_id"], frame["path"], strict=True))
     if detail is None:
         detail = list(frame["split"])
@@ -65,7 +63,7 @@ def tiles(
 
 
 class BoxOf(TypedDict, total=False):
-    """A photo's box (x, y, width, height in pixels) and its size, as a tile takes them."""
+    """A photo's box (x, y, width, height in pixels) and its size, as fields of a tile."""
 
     box: tuple[float, float, float, float]
     size: tuple[int, int]
@@ -75,8 +73,7 @@ NO_BOX = BoxOf()
 
 
 def box_of(row: Mapping[Any, Any]) -> BoxOf:
-    """The box of a manifest row and the photo's size, as a tile takes them; nothing where there
-    is no box."""
+    """Return the box of a manifest row and the photo's size, or NO_BOX."""
     x, y, width, height = (row.get(name, math.nan) for name in manifest.BOX)
     if any(map(math.isnan, (x, y, width, height))):
         return NO_BOX
@@ -84,7 +81,7 @@ def box_of(row: Mapping[Any, Any]) -> BoxOf:
 
 
 def whole(path: Path, box: tuple[float, float, float, float] | None = None) -> Image.Image:
-    """The photo, with its box (x, y, width, height in pixels) drawn in. Raises BadImage."""
+    """Return the photo with its box (x, y, width, height in pixels) drawn in. Raises BadImage."""
     image, size = images.open_sized(path)
     if box:
         x, y, width, height = (edge * image.width / size[0] for edge in box)
@@ -135,8 +132,7 @@ def facts_of(row: pd.Series) -> dict[str, str]:
 
 
 def fetch(root: Path, paths: Sequence[str]) -> None:
-    """Brings photos here that lie in Amazon S3; where that can't be, the page says so and shows
-    what there is."""
+    """Download photos that are in Amazon S3; draw a warning when that fails."""
     try:
         remote.bring(root, paths)
     except FieldmarkError as error:

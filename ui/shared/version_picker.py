@@ -1,4 +1,4 @@
-"""The fields that choose what a job learns from: a dataset and one of its versions."""
+"""The choice of a dataset and one of its versions."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 
 import streamlit as st
 
-from core.datasets import store
+from core.datasets import remote, store
 from core.errors import NotFound
 from ui import choices, links
-from ui.text import count
+from ui.text import count, plain
 
 
 def datasets(*, key: str) -> dict[str, store.Dataset]:
-    """The datasets by id; where there are none, the way to one is shown."""
+    """Return the datasets by id; when there are none, draw a link to the import."""
     found = {item.id: item for item in store.datasets() if isinstance(item, store.Dataset)}
     if not found:
         st.info(
-            "There is nothing to train on yet. Import photos or take the sample first.",
+            "There is no dataset to train on yet. Import photos or use the sample.",
             icon=":material/photo_library:",
         )
         links.button(
@@ -61,18 +61,30 @@ def dataset(
 
 
 def made(of: store.Dataset) -> str:
-    """What tells a dataset from another one of its name: its size, when it came in, the end of
-    its id."""
+    """Return what distinguishes a dataset from another of its name: size, import time, end of its
+    id."""
     return f"{size_and_time(of)}, {choices.short_id(of.id)}"
 
 
 def size_and_time(of: store.Dataset) -> str:
-    """How large a dataset is, and when it came in."""
+    """Return the number of photos of a dataset and the time of its import."""
     try:
         size = f"{count(store.latest(of.id).images, 'photo')}, "
     except NotFound:
         size = ""
     return f"{size}{of.created[:16].replace('T', ' ')}"
+
+
+def warn_if_moved(of: store.Dataset) -> None:
+    """Say when the folder of a dataset's photos is missing, and what to do about it."""
+    if remote.begins(of.root) or of.root.is_dir():
+        return
+    st.warning(
+        f"**The folder {plain(str(of.root))} was moved or deleted**, so photos can't be opened and "
+        "jobs on this dataset will fail. Move the folder back, or import the photos from their new "
+        "place.",
+        icon=":material/folder_off:",
+    )
 
 
 def version(
@@ -114,8 +126,8 @@ def version(
 def show(
     datasets: Mapping[str, store.Dataset], wanted: str, wanted_version: str, *, prefix: str
 ) -> store.Version | None:
-    """Dataset and version, those that are wanted first, with the split in words; None where none
-    is chosen or can be read."""
+    """Draw the choice of dataset and version, by default the wanted ones, with the sizes of the
+    splits. Returns None when nothing is chosen or readable."""
     left, right = st.columns(2)
     chosen = dataset(datasets, key=f"{prefix}_dataset_{wanted}", wanted=wanted, on=left)
     if chosen is None:
@@ -131,10 +143,10 @@ def show(
     )
     if found is None:
         return None
+    warn_if_moved(datasets[chosen])
     parts = found.split_counts()
     st.caption(
-        f"{count(len(found.classes), 'class', 'classes')}; {parts['train']:,} photos to learn "
-        f"from, {parts['validation']:,} to choose settings by, {parts['test']:,} to be tested on "
-        "once, at the end."
+        f"{count(len(found.classes), 'class', 'classes')}; {parts['train']:,} photos for training, "
+        f"{parts['validation']:,} for validation, {parts['test']:,} for the final test."
     )
     return found

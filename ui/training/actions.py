@@ -1,5 +1,5 @@
-"""What can be done with a training job: open its model, resume, clone, note, delete; and its
-settings as code."""
+"""The actions of a training job (open its model, resume, clone, edit, delete), its settings, and
+the job as code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ui.training.compute_form import Where
 
 
 def show(job: Job) -> None:
-    """The row of buttons under the title."""
+    """Draw the row of buttons under the title."""
     job = backends.of(job).refresh(job)
     with st.container(horizontal=True, vertical_alignment="center"):
         if job.state is State.COMPLETED and _has_model(job):
@@ -43,7 +43,7 @@ def show(job: Job) -> None:
             number = str(job.spec.get("trial", ""))
             links.link(
                 "tune",
-                f"Trial {number} of its tuning job",
+                f"Trial {number} of a tuning job",
                 ":material/tune:",
                 job=job.tuning_id,
                 trial=number,
@@ -53,16 +53,16 @@ def show(job: Job) -> None:
 
 
 def details(job: Job) -> None:
-    """Settings, and the command that repeats the job by hand."""
+    """Draw the settings and the job as code."""
     with st.expander("Settings", icon=":material/tune:"):
         job_card.settings_of(job)
     job_card.as_code(job)
 
 
 def _resume(job: Job) -> None:
-    words = "It left no checkpoint: it starts again, as a new job."
+    words = "There is no checkpoint: a new job starts from the beginning."
     if job.folder.checkpoints.is_dir() and any(job.folder.checkpoints.iterdir()):
-        words = "Goes on from the last checkpoint, as a new job."
+        words = "A new job continues from the last checkpoint."
     st.session_state.setdefault(f"tr_resume_{job.id}", jobs.new_id("training"))
     spec = training_spec(job)
     if st.button(
@@ -82,7 +82,7 @@ def _resume(job: Job) -> None:
 
 
 def _elsewhere(job: Job, spec: TrainingSpec, other: Backend, words: str) -> None:
-    """The same on the other platform, to which the last checkpoint goes along."""
+    """Draw the fields that resume the job on the other platform, with its last checkpoint."""
     mode = str(spec.hyperparameters.get("mode", "frozen"))
     try:
         where = compute_form.show(
@@ -99,8 +99,7 @@ def _elsewhere(job: Job, spec: TrainingSpec, other: Backend, words: str) -> None
 
 
 def _go_on(job: Job, spec: TrainingSpec, where: Where) -> None:
-    """A new job from the last checkpoint of this one, wherever either runs. Two clicks are one
-    job."""
+    """Start a new job from the last checkpoint of this one. Two clicks are one job."""
     again = TrainingSpec(
         numbered(spec.name, [other.name for other in jobs.readable("training")]),
         spec.dataset_id,

@@ -1,5 +1,4 @@
-"""Where a job runs: on this workstation, or on a platform with machines to choose, which cost
-money, and how much that is at most."""
+"""Where a job runs: on this workstation, or on a platform's instances, with their cost."""
 
 from __future__ import annotations
 
@@ -17,20 +16,15 @@ from ui import links
 from ui.shared import serving_form
 from ui.text import plain
 
-FREE = (
-    "It runs on this workstation, costs nothing, and goes on when this page or the app is closed."
-)
-PAID = (
-    "It goes on when this page or the app is closed, and ends by itself at the time limit at the "
-    "latest."
-)
+FREE = "Runs on this workstation at no cost. Keeps running if you close this page or the app."
+PAID = "Keeps running if you close this page or the app; stops at the time limit."
 CPU, GPU = "ml.m5.xlarge", "ml.g4dn.xlarge"
 MINUTES = 60
 
 
 @dataclass(frozen=True)
 class Where:
-    """The chosen backend, and what to run on where it asks for that."""
+    """The chosen backend, and its resources if it asks for them."""
 
     backend: Backend
     resources: Resources | None
@@ -46,9 +40,9 @@ def show(
     trials: int = 1,
     parallel: int = 1,
 ) -> Where:
-    """The choice and its fields; `given` and `origin` are resources and backend of a job to start
-    from. The price is for `trials` jobs, `parallel` at once. Raises UserError, naming the field,
-    for resources that cannot be.
+    """Draw the choice and its fields. `given` and `origin` are resources and backend of a cloned
+    job. The price is for `trials` jobs, `parallel` at once. Raises UserError, naming the field,
+    for resources that can't be used.
     """
     chosen = serving_form.backend(f"{prefix}_{suffix}", start=origin)
     if not chosen.asks_resources:
@@ -60,7 +54,7 @@ def show(
 
 
 def cloned_from() -> str:
-    """The backend of the job that is being cloned, or the empty string."""
+    """Return the backend of the job to clone, or an empty string."""
     try:
         if links.parameter("clone"):
             return jobs.read(links.parameter("clone")).backend
@@ -70,7 +64,7 @@ def cloned_from() -> str:
 
 
 def words(where: Where) -> str:
-    """What to know before the button is pressed."""
+    """Return what to know before the job starts."""
     if where.resources:
         return PAID
     return FREE
@@ -86,29 +80,29 @@ def _machines(start: Resources, key: str, trials: int, parallel: int) -> Resourc
     first, second, third, fourth = st.columns([2, 1, 1, 1])
     machine = serving_form.machine(start.instance_type, key=f"{key}_machine", on=first)
     count = second.number_input(
-        "Machines",
+        "Instances",
         1,
         20,
         start.instance_count,
         key=f"{key}_machines",
-        help="Several share one training (torchrun).",
+        help="Several instances share one training (torchrun).",
     )
     minutes, most = start.max_seconds // MINUTES, 5 * 24 * MINUTES
     limit = third.number_input(
-        "Time limit, minutes",
+        "Time limit (minutes)",
         1,
         most,
         minutes,
         key=f"{key}_limit",
-        help="Of each job; then it is ended.",
+        help="Each job is stopped at this limit.",
     )
-    disk = fourth.number_input("Disk, GB", 1, 16_384, start.volume_gb, key=f"{key}_disk")
+    disk = fourth.number_input("Disk (GB)", 1, 16_384, start.volume_gb, key=f"{key}_disk")
     spot = st.toggle(
-        "Spot machines",
+        "Spot instances",
         start.spot,
         key=f"{key}_spot",
         help=(
-            "Much cheaper, but AWS may take them back; the job then waits for others and goes on "
+            "Much cheaper, but AWS may reclaim them. The job then waits for new ones and continues "
             "from its last checkpoint."
         ),
     )
@@ -116,7 +110,7 @@ def _machines(start: Resources, key: str, trials: int, parallel: int) -> Resourc
     if spot:
         wait = MINUTES * int(
             st.number_input(
-                "Wait for them at most, minutes",
+                "Longest wait for instances (minutes)",
                 0,
                 most,
                 wait // MINUTES,
@@ -130,7 +124,7 @@ def _machines(start: Resources, key: str, trials: int, parallel: int) -> Resourc
 
 
 def _price(resources: Resources, trials: int, parallel: int) -> None:
-    """What it costs at the very most, and where the price is from."""
+    """Draw the highest possible cost and the source of the price."""
     region = accounts.load().region
     found = prices.estimate(
         resources.instance_type,
@@ -148,7 +142,7 @@ def _price(resources: Resources, trials: int, parallel: int) -> None:
     if trials > 1:
         times = f" ({trials} trials x {resources.max_seconds // MINUTES} minutes)"
     if resources.spot:
-        spot = " Spot machines cost up to 90 % less."
+        spot = " Spot instances cost up to 90 % less."
     words = (
         f"**{plain(prices.money(found.at_most))} at most**{times}, "
         f"{plain(prices.money(found.per_hour))} an hour.{spot}"

@@ -1,5 +1,4 @@
-"""The form that starts a training job: data, preset or architecture, mode, and every
-hyperparameter for who wants them."""
+"""The form that starts a training job: data, preset or architecture, mode, hyperparameters."""
 
 from __future__ import annotations
 
@@ -19,12 +18,12 @@ from ui.shared import crop_notice, submit, version_picker
 from ui.training import compute_form, hyperparameter_form, model_picker
 from ui.training.compute_form import Where
 
-# What the form begins with where no job is cloned.
+# The form's values if no job is cloned.
 NOTHING_SET = TrainingSpec("defaults", "", "", {}, id="")
 
 
 def show() -> None:
-    """The whole form. A cloned job fills it; a double click on Train makes one job."""
+    """Draw the form. A cloned job fills it; a double click on Train makes one job."""
     datasets = version_picker.datasets(key="tr_dataset_first")
     if not datasets:
         return
@@ -64,7 +63,7 @@ def show() -> None:
 
 
 def _origin() -> TrainingSpec | None:
-    """The spec of the job that is being cloned, if one is."""
+    """Return the spec of the job to clone, or None."""
     if not links.parameter("clone"):
         return None
     with messages.report_errors():
@@ -73,14 +72,14 @@ def _origin() -> TrainingSpec | None:
 
 
 def _wanted(origin: TrainingSpec | None) -> tuple[str, str]:
-    """The dataset and version of the cloned job, or those of the address."""
+    """Return the dataset and version of the cloned job, or those of the address."""
     if origin:
         return origin.dataset_id, origin.version_id
     return links.parameter("dataset"), links.parameter("version")
 
 
 def _name(origin: TrainingSpec | None, usual: str, suffix: str) -> str:
-    """What is typed, else the proposed name."""
+    """Return what is typed, else the proposed name."""
     taken = [job.name for job in jobs.readable("training") if not job.tuning_id]
     proposed, cloned = numbered(usual, taken), ""
     if origin:

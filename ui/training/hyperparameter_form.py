@@ -1,5 +1,4 @@
-"""Fields for the hyperparameters, made from the training script's own table, each checked where
-it stands."""
+"""Fields for the hyperparameters, built from the training script's own table, checked in place."""
 
 from __future__ import annotations
 
@@ -13,7 +12,9 @@ from core.training.script import Hyperparameter
 from ui import choices
 from ui.text import plain
 
-# These have fields of their own above.
+# These have their own fields.
+# Abbreviations that a capital would spoil.
+LABELS = {"lr": "Learning rate", "backbone_lr_scale": "Backbone learning rate scale", "ema": "EMA"}
 ELSEWHERE = (*scripts.OURS, "preset", "mode", "arch")
 
 
@@ -25,11 +26,10 @@ def show(
     without: Sequence[str] = (),
     title: str = "All hyperparameters",
 ) -> dict[str, str]:
-    """What was set to something else than its default, by name. A value that can't be used says
-    so below its field.
+    """Draw the fields and return the values that differ from their defaults, by name. The error of
+    a value stands below its field.
 
-    `given` are the values of a job to start from; `without` names hyperparameters that are not
-    offered.
+    `given` are the values of a cloned job; `without` names hyperparameters that are not offered.
     """
     hidden = {*ELSEWHERE, *without}
     table = [
@@ -61,7 +61,7 @@ def _group(members: Sequence[Hyperparameter], given: Mapping[str, str], key: str
 
 
 def _field(parameter: Hyperparameter, start: str, key: str) -> str:
-    label = parameter.name.replace("_", " ")
+    label = LABELS.get(parameter.name) or parameter.name.replace("_", " ").capitalize()
     if parameter.kind == "bool":
         return str(st.toggle(label, start.lower() == "true", key=key, help=parameter.help)).lower()
     if parameter.choices:

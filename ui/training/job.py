@@ -1,4 +1,4 @@
-"""A training job on its page: state, progress, curves, log and what can be done with it."""
+"""A training job on its page: state, figures, progress, curves and log."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import streamlit as st
 from core import backends
 from core.jobs.store import Job, State
 from core.training import metrics
-from ui import choices, links
+from ui import choices
 from ui.shared import charts, job_state, live
 from ui.text import plain
 from ui.training import figures, heading, progress
@@ -21,12 +21,12 @@ LOG_LETTERS = 20_000
 
 @lru_cache(maxsize=64)
 def metric_log(path: Path) -> metrics.MetricLog:
-    """One incremental reader per log, shared by all sessions."""
+    """Return the incremental reader of a log, shared by all sessions."""
     return metrics.MetricLog(path)
 
 
 def show(job: Job) -> None:
-    """The whole card; it redraws itself while the job runs and the page once when it has ended."""
+    """Draw the card. It refreshes itself while the job runs, and the page once when it ends."""
     live.job(_live, job, LIVE_SECONDS)
 
 
@@ -50,7 +50,7 @@ def _header(job: Job) -> None:
 
 
 def as_code(job: Job) -> None:
-    """The job as programs, where its backend has some."""
+    """Draw the job as programs, if its backend has some."""
     programs = backends.of(job).as_code(job)
     if not programs:
         return
@@ -72,7 +72,7 @@ def _reason(job: Job, rows: list[dict[str, float]]) -> None:
     elif metrics.diverged(rows):
         st.warning(
             (
-                "The loss is not a number any more: the training diverged. A lower learning rate "
+                "The training diverged: the loss is no longer a number. A lower learning rate "
                 "usually helps."
             ),
             icon=":material/warning:",
@@ -81,10 +81,10 @@ def _reason(job: Job, rows: list[dict[str, float]]) -> None:
 
 def _what_is_kept(job: Job) -> str:
     if any(job.folder.checkpoints.glob("checkpoint*")):
-        return "What was learned so far is in its checkpoint: resume it to go on."
+        return "The progress is saved in a checkpoint. Resume to continue."
     return (
-        "It had saved no checkpoint yet: resuming starts it from the beginning, with the features "
-        "made so far."
+        "No checkpoint was saved yet. Resuming starts from the beginning; features extracted so "
+        "far are kept."
     )
 
 
@@ -101,7 +101,7 @@ def _curves(job: Job, rows: list[dict[str, float]]) -> None:
 
 
 def _log(job: Job, rows: list[dict[str, float]]) -> None:
-    """The log, open while nothing else on the page moves, until a person opens or closes it."""
+    """Draw the log, open while nothing else on the page moves, or as a person left it."""
     key = f"log_{job.id}"
     if not st.session_state.get(f"{key}_used"):
         st.session_state[key] = job.state is State.FAILED or not (job.state.is_finished or rows)
@@ -113,7 +113,7 @@ def _log(job: Job, rows: list[dict[str, float]]) -> None:
             if chunk.skipped:
                 st.caption("Only the end is shown; the whole log is in the job's folder.")
             text = readable_log(chunk.text)[-LOG_LETTERS:]
-            st.code(text or "Nothing yet.", language=None, height=260)
+            st.code(text or "The log is empty.", language=None, height=260)
 
 
 def _use_log(key: str) -> None:
@@ -127,7 +127,7 @@ def readable_log(text: str) -> str:
 
 
 def settings_of(job: Job) -> None:
-    """What the job was asked to do, and the folder it keeps."""
+    """Draw the hyperparameters that were set, and the job's folder."""
     values = dict(job.spec.get("hyperparameters", {}))
     if values:
         st.dataframe(
@@ -136,12 +136,5 @@ def settings_of(job: Job) -> None:
             alt="Hyperparameters that were set",
         )
     else:
-        st.caption("Every hyperparameter had its default.")
-    st.caption(f"Job `{job.id}`, kept in `{job.folder.path}`.")
-    links.link(
-        "datasets",
-        "Its dataset version",
-        ":material/photo_library:",
-        dataset=job.spec["dataset_id"],
-        version=job.spec["version_id"],
-    )
+        st.caption("All hyperparameters were left at their defaults.")
+    st.caption(f"Job `{job.id}`, stored in `{job.folder.path}`.")

@@ -1,5 +1,4 @@
-"""The fields that choose a model's size and how it learns: a preset or an architecture, and the
-mode."""
+"""The fields that choose a preset or an architecture, and the training mode."""
 
 from __future__ import annotations
 
@@ -12,27 +11,28 @@ from ui import choices, own_option
 from ui.text import plain
 
 CUSTOM = "custom"
+MODES = {"frozen": "Frozen backbone", "finetune": "Fine-tune"}
 ADVICE = {
     "frozen": (
-        "The backbone stays as it is; a head is trained on its features, which are kept. "
-        "Seconds to a minute, and the best choice for small datasets."
+        "The backbone is not changed. Only a small classifier (head) on top is trained, and "
+        "features are cached for next time. Takes seconds to a minute; best for small datasets."
     ),
     "finetune": (
-        "The backbone learns too. On a CPU ten times the wait and more, for a point or two on a "
-        "small dataset; for large datasets and GPUs."
+        "Trains the backbone as well: at least ten times slower on a CPU and usually worth a "
+        "point or two. Best with a GPU or a large dataset."
     ),
 }
 
 
 def show(given: Mapping[str, str], *, prefix: str, suffix: str) -> dict[str, str]:
-    """The hyperparameters mode, preset and arch as far as they are not the defaults; `given` are
-    those of a job to start from."""
+    """Draw the fields; return mode, preset and arch as far as they differ from the defaults.
+    `given` are the hyperparameters of a cloned job."""
     left, right = st.columns(2)
     presets = [*scripts.PRESETS, CUSTOM]
     start = given.get("preset", "fast")
     if "arch" in given:
         start = CUSTOM
-    titles = {**{name: preset.title for name, preset in scripts.PRESETS.items()}, CUSTOM: "Choose"}
+    titles = {**{name: preset.title for name, preset in scripts.PRESETS.items()}, CUSTOM: "Custom"}
     preset = choices.segment(
         "Preset",
         presets,
@@ -46,7 +46,7 @@ def show(given: Mapping[str, str], *, prefix: str, suffix: str) -> dict[str, str
         list(ADVICE),
         start=given.get("mode", "frozen"),
         key=f"{prefix}_mode_{suffix}",
-        label=str.capitalize,
+        label=MODES.__getitem__,
         on=right,
     )
     right.caption(ADVICE[mode])
@@ -63,13 +63,13 @@ def show(given: Mapping[str, str], *, prefix: str, suffix: str) -> dict[str, str
 
 
 def download_note(values: Mapping[str, str]) -> None:
-    """Says so where the weights of the chosen architecture have to be downloaded."""
+    """Draw a note if the weights of the chosen architecture have to be downloaded."""
     arch = values.get("arch", "")
     if arch and not scripts.problem("arch", arch) and (names := scripts.downloads(arch)):
         st.info(
             (
-                f"The weights of {', '.join(names)} are downloaded once, on first use. Without a "
-                "network the job fails and says so; lite0, lite1 and lite2 work offline."
+                f"The weights of {', '.join(names)} are downloaded on first use. Without a "
+                "network the job fails; lite0, lite1 and lite2 work offline."
             ),
             icon=":material/cloud_download:",
         )

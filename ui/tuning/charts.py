@@ -62,9 +62,9 @@ def history(board: Board, trials: Sequence[Trial]) -> None:
         .encode(x=x, y=alt.Y("best:Q", title=board.objective.title.lower(), scale=Y_SCALE))
     )
     layers = line + points
-    words = "The line is the best so far"
+    words = "Line: best so far"
     if (baseline := board.baseline()) is not None:
-        words += ", the dashed one the defaults"
+        words += "; dashed: the defaults"
         rule = (
             alt.Chart(pd.DataFrame({"value": [baseline.value]}))
             .mark_rule(strokeDash=[4, 4], color="gray")
@@ -81,7 +81,7 @@ def slices(board: Board, trials: Sequence[Trial]) -> None:
     """Draw the objective against each tuned hyperparameter; later trials are darker."""
     known = _inside(board, trials)
     if not known:
-        st.caption("No trial with a value is shown.")
+        st.caption("No trial with a value matches the filters.")
         return
     table = _table(board, known)
     with st.grid(2, min_column_width=320):
@@ -143,15 +143,15 @@ def importances(board: Board, trials: Sequence[Trial]) -> None:
     )
     if not found:
         st.caption(
-            f"The importance needs at least {importance.FEWEST_TRIALS} completed trials that "
-            f"differ; {count} are shown."
+            f"Importance needs at least {importance.FEWEST_TRIALS} completed trials with "
+            f"different values; {count} match the filters."
         )
         return
     if count < importance.SANE_TRIALS:
         st.warning(
             (
-                f"It rests on {count} trials: below {importance.SANE_TRIALS} it says as much "
-                "about chance as about the hyperparameters."
+                f"Based on {count} trials: below {importance.SANE_TRIALS}, the estimate reflects "
+                "chance as much as the hyperparameters."
             ),
             icon=":material/warning:",
         )
@@ -189,8 +189,8 @@ def importances(board: Board, trials: Sequence[Trial]) -> None:
         alt="Importance of each hyperparameter",
     )
     st.caption(
-        "How differently its values are spread among the best trials than among all of them "
-        "(PED-ANOVA)."
+        "PED-ANOVA: how much the distribution of a hyperparameter among the best trials differs "
+        "from that among all trials."
     )
 
 
@@ -199,15 +199,19 @@ def contour(board: Board, trials: Sequence[Trial]) -> None:
     names = list(board.space)
     known = _inside(board, trials)
     if len(names) < 2 or len(known) < importance.FEWEST_TRIALS:
-        st.caption("A map of two hyperparameters needs two that vary and a few completed trials.")
+        st.caption("Needs two hyperparameters that vary and a few completed trials.")
         return
     ranked = [*importance.importances(trials, board.space, board.spec.objective), *names]
     order = list(dict.fromkeys(ranked))
     left, right = st.columns(2)
-    first = choices.one("Across", names, start=order[0], label=_shown, key="tu_contour_x", on=left)
+    first = choices.one(
+        "Horizontal axis", names, start=order[0], label=_shown, key="tu_contour_x", on=left
+    )
     others = [name for name in names if name != first]
     start = next(name for name in order if name != first)
-    second = choices.one("Upwards", others, start=start, label=_shown, key="tu_contour_y", on=right)
+    second = choices.one(
+        "Vertical axis", others, start=start, label=_shown, key="tu_contour_y", on=right
+    )
     columns, rows, heights = surface(
         known, (first, board.space[first]), (second, board.space[second])
     )

@@ -82,7 +82,7 @@ def show(board: Board) -> Filters:
                 if (low, high) != (None, None):
                     ranges[name] = (low, high)
         st.button(
-            "Show all",
+            "Clear filters",
             key=f"{key}_reset",
             icon=":material/filter_alt_off:",
             on_click=reset,

@@ -22,7 +22,7 @@ def show(board: Board, trials: Sequence[Trial]) -> None:
     """Draw the table of these trials, in their order."""
     if not trials:
         st.caption(
-            "No trial passes the filters." if board.trials else "The first trial is being started."
+            "No trial matches the filters." if board.trials else "The first trial is starting."
         )
         return
     places = {
@@ -36,13 +36,13 @@ def show(board: Board, trials: Sequence[Trial]) -> None:
         height="content" if len(trials) < 12 else MAX_ROWS_HEIGHT,
         column_config=_columns(board),
         on_select=lambda: _select(board, trials),
-        selection_mode="single-row",
+        selection_mode=["single-row", "single-cell"],
         key=_key(board),
         alt="Trials, the best first",
     )
     st.caption(
-        "Best first: by the objective, ties by the loss, then by time. Click the box before a row "
-        "to see the trial."
+        "Best first: by the objective, ties by the loss, then by time. Click a row to see its "
+        "trial."
     )
 
 
@@ -60,7 +60,8 @@ def _select(board: Board, trials: Sequence[Trial]) -> None:
     # Rows move while trials arrive: the row is looked up in the table that was on the screen, and
     # the mark is removed again.
     key = _key(board)
-    rows = st.session_state[key]["selection"]["rows"]
+    selection = st.session_state[key]["selection"]
+    rows = [*selection["rows"], *(row for row, _ in selection["cells"])]
     if rows and rows[0] < len(trials):
         open_trial(trials[rows[0]].number)
     st.session_state[f"tu_picked_{board.job.id}"] = (
@@ -120,7 +121,7 @@ def _columns(board: Board) -> dict[str, ColumnConfig]:
             width=84,
             help="On validation.",
         ),
-        "photos": config.TextColumn("Photos", width=70, help="Right of all validation photos."),
+        "photos": config.TextColumn("Photos", width=70, help="Correct of all validation photos."),
         "loss": config.NumberColumn(
             "Loss", format="%.4f", width=76, help="On validation; breaks ties."
         ),

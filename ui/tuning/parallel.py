@@ -30,7 +30,7 @@ def show(board: Board, filters: Filters) -> None:
         if trial.value is not None and importance.inside(trial, board.space)
     ]
     if not known:
-        st.caption("No trial with a value is shown.")
+        st.caption("No trial with a value matches the filters.")
         return
     axes = tuning_filters.axes(board)
     best = board.best()
@@ -48,8 +48,8 @@ def show(board: Board, filters: Filters) -> None:
         on_opened_change=lambda: _opened(key),
     )
     st.caption(
-        "Drag along an axis to keep a part of it, and every chart follows; click on it to keep "
-        "all. A click on a line opens its trial."
+        "Drag along an axis to filter all charts by that range; click the axis to clear it. "
+        "Click a line to open its trial."
     )
 
 

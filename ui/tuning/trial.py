@@ -73,8 +73,8 @@ def actions(trial: Trial, *, key: str) -> None:
                 icon=":material/replay:",
                 clone=trial.id,
                 hint=(
-                    f"The weights of the best {settings.TUNING_MODELS_KEPT} are kept; the same "
-                    "settings make the same model again."
+                    f"Only the weights of the best {settings.TUNING_MODELS_KEPT} trials are kept. "
+                    "Training again with the same settings gives the same model."
                 ),
             )
             return
@@ -86,11 +86,13 @@ def actions(trial: Trial, *, key: str) -> None:
             "Keep",
             key=f"{key}_keep",
             icon=":material/bookmark_add:",
-            help="Lists it among the models. The best one is listed by itself.",
+            help="Lists the model on the Models page. The best trial is always listed.",
         ):
             labels.set_label(trial.id, tags=(*trial.tags, KEPT))
             st.rerun(scope="fragment")
-    links.button("Its job", "train", key=f"{key}_job", icon=":material/show_chart:", job=trial.id)
+    links.button(
+        "Training job", "train", key=f"{key}_job", icon=":material/show_chart:", job=trial.id
+    )
 
 
 def _close() -> None:
@@ -104,7 +106,7 @@ def _facts(board: Board, trial: Trial) -> None:
         facts["Validation photos"] = share(int(trial.correct), int(trial.n))
     facts["Validation loss"] = figure(trial.loss, "{:.4f}")
     facts |= {
-        "Took": duration(trial.seconds),
+        "Duration": duration(trial.seconds),
         "Epochs": str(len(trial.curve)),
         "Status": leaderboard.status_words(trial),
     }
@@ -121,7 +123,7 @@ def curves(board: Board, trials: Sequence[Trial], *, key: str, height: int = 260
         name for name in FIGURES if any(name in row for trial in trials for row in trial.curve)
     ]
     if not names:
-        st.caption("No epoch has been reported yet.")
+        st.caption("No epoch has finished yet.")
         return
     start = names[0]
     if board.spec.objective in names:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 TERMINATED = 128 + signal.SIGTERM
 KILLED = (
     "The training process was killed by signal 9, probably because the machine ran out of memory. "
-    "Lower the batch size or the image size, or close other programs, and resume."
+    "Lower the batch size or the image size, or close other programs. Then resume."
 )
 
 
@@ -170,9 +170,7 @@ def conclude(worker: Worker, code: int, was_full: bool = False) -> None:
     """Turns the script's exit code into the job's end. Raises for anything but a finished model."""
     if code == 0:
         if not (worker.folder.model / models.DESCRIPTION).exists():
-            raise BackendError(
-                "The training script ended well but wrote no model. Its log may say why."
-            )
+            raise BackendError("The training script succeeded but wrote no model. Check its log.")
         if not worker.job.tuning_id:  # models.archive packs a trial's when it is wanted
             models.pack(worker.folder.model, worker.folder.artifact)
         return
@@ -205,12 +203,12 @@ def _said(folder: RunFolder) -> str | None:
 def _how_it_ended(folder: RunFolder, code: int) -> str:
     if code in (TERMINATED, -signal.SIGTERM):
         return (
-            "The training process was ended from outside (SIGTERM). "
-            "Resume the job to go on from its last checkpoint."
+            "The training process was terminated from outside (SIGTERM). "
+            "Resume the job to continue from its last checkpoint."
         )
     if code < 0:
-        return f"The training process was ended by signal {-code}. {_log_end(folder)}"
-    return f"The training script ended with code {code}. {_log_end(folder)}"
+        return f"The training process was killed by signal {-code}. {_log_end(folder)}"
+    return f"The training script exited with code {code}. {_log_end(folder)}"
 
 
 def manifest_folder(folder: RunFolder) -> Path:
@@ -242,4 +240,4 @@ def _log_end(folder: RunFolder) -> str:
             file.seek(max(0, folder.log.stat().st_size - 800))
             return file.read().decode("utf-8", "replace").strip()
     except OSError:
-        return "It left no log."
+        return "There is no log."

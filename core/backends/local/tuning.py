@@ -112,7 +112,7 @@ class Tuner:
         try:
             return leaderboard.of_job(self.backend.refresh(jobs.read(trial.id)), self.spec)
         except NotFound as error:
-            reason = f"It was deleted while it ran. {error}"
+            reason = f"The trial was deleted while it ran. {error}"
             return replace(trial, state=State.FAILED, reason=reason, cause=Cause.ERROR)
 
     def _start_next(self) -> None:
@@ -159,9 +159,7 @@ class Tuner:
 
         # A Gaussian process uses torch's threads, and a process that has used them must not fork
         # trials any more.
-        failed = (
-            "The next trial could not be chosen; the log has the reason. Another strategy may work."
-        )
+        failed = "The next trial could not be chosen. The log has the reason. Try another strategy."
         if self.spec.strategy == "gp":
             return forks.in_fork(suggest, failed)
         return suggest()
@@ -198,8 +196,8 @@ class Tuner:
         first = mine[:FIRST_FAILURES]
         if len(first) == FIRST_FAILURES and all(trial.state is State.FAILED for trial in first):
             raise BackendError(
-                f"The first {FIRST_FAILURES} trials all failed, so no more were started. The "
-                f"last one: {first[-1].reason}"
+                f"The first {FIRST_FAILURES} trials failed, so the search was stopped. Last "
+                f"failure: {first[-1].reason}"
             )
 
     def _why_over(self) -> str:
@@ -220,13 +218,13 @@ class Tuner:
             and best
             and sum(trial.number > best.number for trial in done) >= spec.patience
         ):
-            return f"{spec.patience} trials brought no improvement on trial {best.number}"
+            return f"{spec.patience} trials did not improve on trial {best.number}"
         if self._running():
             return ""
         if self.exhausted:
-            return f"every combination was tried ({len(done)} trials)"
+            return f"all {len(done)} combinations ran"
         if len(done) >= spec.max_trials:
-            return f"all {len(done)} trials are done"
+            return f"all {len(done)} trials ran"
         return ""
 
     def _stop_running(self, reason: str) -> None:
@@ -252,7 +250,7 @@ class Tuner:
 
     def _report(self, ended: str = "") -> None:
         """Progress for lists of jobs; the page itself asks the trials."""
-        best, value, phase = self.board.best(), None, "Trying"
+        best, value, phase = self.board.best(), None, "Running trials"
         if best:
             value = best.value
         if ended:

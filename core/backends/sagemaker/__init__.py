@@ -1,1 +1,1 @@
-"""Amazon SageMaker as a backend: every job there is watched by a process here."""
+"""The Amazon SageMaker backend: a watcher process on this machine follows each job."""

@@ -77,8 +77,7 @@ class SageMakerBackend(Backend):
         return endpoints.of_job(self.submit(spec))
 
     def submit(self, spec: specs.Spec) -> Job:
-        """Create the job's run folder and start its watcher. The same spec again is the same
-        job."""
+        """Create the job's run folder and watcher. The same spec again is the same job."""
         name = clean_name(spec.name, "name")
         account = accounts.required()
         body = {**specs.as_dict(spec), "account": asdict(account)}

@@ -184,8 +184,7 @@ def why_stopped(described: Mapping[str, Any], *, asked: bool) -> str:
     if secondary == "MaxWaitTimeExceeded":
         return (
             "No spot instance was available within the waiting time. Resume with more waiting "
-            "time, "
-            "or without spot."
+            "time, or without spot."
         )
     if asked:
         return ""

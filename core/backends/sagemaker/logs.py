@@ -111,8 +111,7 @@ class LogTail:
         return self.folder.path / STATE
 
     def _restore(self) -> None:
-        """Continue at the last stored position; later lines in the log are cut off and read
-        again."""
+        """Continue at the last stored position; later lines in the log are read again."""
         try:
             state = files.read_json(self._state)
             size, tokens = int(state["size"]), dict(state["tokens"])

@@ -240,8 +240,7 @@ class Sending:
             first = "; ".join(list(self.unreadable.values())[:NAMED])
             raise BackendError(
                 "None of the photos can be read on this machine. Was the folder moved? First "
-                "errors: "
-                f"{first}."
+                f"errors: {first}."
             )
         for text in self.unreadable.values():
             logger.warning("Photo left out: %s", text)

@@ -1,6 +1,6 @@
-"""A draft: edits gathered on a version until they become the next one.
+"""A draft: edits of a version, collected until they become the next version.
 
-It is a file, so it survives the page, the tab and the app.
+It is a file, so closing the page or the app does not lose it.
 
 <HOME>/datasets/<dataset_id>/drafts/<version_id>.json   [{"action", "values", "why", "when"}, ...]
 """
@@ -22,20 +22,19 @@ from core.io import files
 
 
 def steps(version: Version) -> list[Step]:
-    """What waits to be done, in order. Raises NotFound where the draft can't be read."""
+    """Return the steps of the draft, in order. Raises NotFound when the draft can't be read."""
     try:
         return [Step(**step) for step in files.read_json(_path(version))]
     except FileNotFoundError:
         return []
     except (OSError, ValueError, TypeError, UserError) as error:
         raise NotFound(
-            f"The draft of {version.id} can't be read ({error}). Discard it to begin again."
+            f"The draft of {version.id} can't be read ({error}). Discard it to start again."
         ) from error
 
 
 def marks(made: Sequence[Step]) -> dict[str, str]:
-    """What will be different about each photo, in a few words: `now Fish Crow, to test`; by
-    path."""
+    """Return what the draft changes about each photo, by path: `now Fish Crow, to test`."""
     found: dict[str, dict[str, str]] = {}
     for step in made:
         for path, value in step.values.items():
@@ -48,9 +47,9 @@ def marks(made: Sequence[Step]) -> dict[str, str]:
 
 
 def add(version: Version, step: Step) -> list[Step]:
-    """Adds a step and returns the draft.
+    """Add a step and return the draft.
 
-    Raises UserError where the step can't be done after those that are there.
+    Raises UserError when the step can't follow those of the draft.
     """
     with _locked(version):
         made = [*steps(version), step]
@@ -60,7 +59,7 @@ def add(version: Version, step: Step) -> list[Step]:
 
 
 def undo(version: Version) -> list[Step]:
-    """Takes the last step back; an empty draft stays empty."""
+    """Remove the last step and return the draft; an empty draft stays empty."""
     with _locked(version):
         made = steps(version)[:-1]
         _write(version, made)
@@ -68,14 +67,15 @@ def undo(version: Version) -> list[Step]:
 
 
 def discard(version: Version) -> None:
+    """Delete the draft."""
     with _locked(version):
         _path(version).unlink(missing_ok=True)
 
 
 def finish(version: Version, note: str = "") -> Version:
-    """Makes the draft the dataset's next version, and is empty after that.
+    """Create the dataset's next version from the draft, and delete the draft.
 
-    Raises UserError as edits.make does; the draft stays.
+    Raises UserError as edits.make does; the draft is then kept.
     """
     with _locked(version):
         made = edits.make(version, steps(version), note)
@@ -96,7 +96,7 @@ def _path(version: Version) -> Path:
 
 @contextmanager
 def _locked(version: Version) -> Iterator[None]:
-    """One writer at a time; sessions that edit the same version add to one draft."""
+    """Let one writer in at a time; sessions that edit the same version share one draft."""
     dataset = settings.datasets_dir() / version.dataset_id
     with files.there(dataset, "dataset"):
         folder = files.folder_below(dataset, "drafts")

@@ -1,10 +1,10 @@
-"""Edits: photos get another label, are left out, or move to another split.
+"""Edits: relabel photos, leave them out, or move them to another split.
 
-Each set of edits makes a new version; none is changed.
+Edits create a new version; existing versions never change.
 
-A version made so keeps its steps (`steps.json`: what, why, when) beside its manifest. A photo that
-was left out keeps its row, with LEFT_OUT and the reason as its `problem`, so that no later split
-brings it back by itself.
+The new version keeps its steps (`steps.json`: what, why, when) beside its manifest. A photo that
+was left out keeps its row, with LEFT_OUT and the reason as its `problem`, so that a later split
+does not use it again.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ MAX_WHY = 200
 
 @dataclass(frozen=True)
 class Step:
-    """One thing done to some photos.
+    """One edit of some photos.
 
-    `values` maps each photo's path to its new label or split; '' where it is left out.
+    `values` maps each photo's path to its new label or split; '' for a photo that is left out.
 
     `why` is a reason in words, `when` an ISO time. Raises UserError for values that can't be used.
     """
@@ -65,25 +65,28 @@ class Step:
 
 
 def relabel(paths: Iterable[str], label: str, why: str = "") -> Step:
+    """Return a step that gives photos this label."""
     return Step(RELABEL, dict.fromkeys(paths, label), why)
 
 
 def leave_out(paths: Iterable[str], why: str = "") -> Step:
+    """Return a step that leaves photos out of every split."""
     return Step(LEAVE_OUT, dict.fromkeys(paths, ""), why)
 
 
 def move(paths: Iterable[str], split: str, why: str = "") -> Step:
-    """To train, validation, test or unused. A photo that was left out comes back so."""
+    """Return a step that moves photos to train, validation, test or unused. It also returns a photo
+    that was left out."""
     return Step(MOVE, dict.fromkeys(paths, split), why)
 
 
 def applied(frame: pd.DataFrame, steps: Sequence[Step]) -> pd.DataFrame:
-    """The manifest `frame` with the steps done, in order.
+    """Return the manifest `frame` after the steps, in order.
 
-    Copies of the same bytes always move together: they would leak.
+    Exact duplicates always move together, because they would leak.
 
-    Raises UserError for a photo that is not there or can't be used, and for a class name that
-    clashes with another.
+    Raises UserError for a photo that is missing or can't be used, and for a class name that clashes
+    with another.
     """
     made = frame.copy()
     where = pd.Index(made["path"])
@@ -111,24 +114,24 @@ def applied(frame: pd.DataFrame, steps: Sequence[Step]) -> pd.DataFrame:
 
 
 def is_left_out(problems: pd.Series) -> pd.Series:
-    """Which of these problems are a person's decision, not a fault of the file."""
+    """Return a mask of the problems that are a person's decision, not a fault of the file."""
     return problems.str.startswith(LEFT_OUT)
 
 
 def make(parent: Version, steps: Sequence[Step], note: str = "") -> Version:
-    """The next version of `parent`'s dataset, with the steps done.
+    """Create the next version of `parent`'s dataset by these steps.
 
-    Raises UserError as `applied` does, where nothing would change, and where a class would be left
-    with nothing to learn from.
+    Raises UserError as `applied` does, when nothing would change, and when a class would have no
+    photo left in train.
     """
     if not steps:
-        raise UserError(
-            "There is nothing to change yet. Choose photos and relabel, move or leave them out."
-        )
+        raise UserError("The draft is empty. Choose photos and relabel, move or leave them out.")
     before = store.manifest_of(parent)
     frame = applied(before, steps)
     if frame.equals(before):
-        raise UserError("Nothing would change: every photo is as the edits want it already.")
+        raise UserError(
+            "These edits change nothing. The photos already have these labels and splits."
+        )
     require_trainable(frame)
     attached = {STEPS: [asdict(step) for step in steps]}
     return store.add_version(
@@ -137,7 +140,7 @@ def make(parent: Version, steps: Sequence[Step], note: str = "") -> Version:
 
 
 def steps_of(version: Version) -> list[Step]:
-    """The steps that made this version of its parent; empty where it was made in another way."""
+    """Return the steps that made this version from its parent; empty if it was made otherwise."""
     try:
         return [Step(**step) for step in files.read_json(version.folder / STEPS)]
     except FileNotFoundError:
@@ -149,14 +152,14 @@ def steps_of(version: Version) -> list[Step]:
 
 
 def summary(steps: Iterable[Step]) -> str:
-    """`3 relabelled, 2 left out`, each photo counted once for what was done to it last."""
+    """Return `3 relabelled, 2 left out`; each photo counts once per action."""
     last = {(path, step.action): step.action for step in steps for path in step.values}
     counts = {action: sum(done == action for done in last.values()) for action in ACTIONS}
     return ", ".join(f"{number} {DONE[action]}" for action, number in counts.items() if number)
 
 
 def labels_of(steps: Iterable[Step]) -> dict[str, str]:
-    """The label that each relabelled photo has in the end, by path."""
+    """Return the final label of each relabelled photo, by path."""
     found: dict[str, str] = {}
     for step in steps:
         if step.action == RELABEL:
@@ -165,15 +168,15 @@ def labels_of(steps: Iterable[Step]) -> dict[str, str]:
 
 
 def new_classes(version: Version, labels: Mapping[str, str]) -> list[str]:
-    """The classes among `labels` (by photo) that no photo of the version has."""
+    """Return the classes among `labels` (by photo) that no photo of the version has."""
     return sorted({label for label in labels.values() if label} - set(version.counts))
 
 
 def require_trainable(frame: pd.DataFrame) -> None:
-    """UserError, by name, where a class in use would have no photo left in train, or fewer than two
-    classes remain."""
+    """Raise UserError, by name, when a class in use would have no photo left in train, or when
+    fewer than two classes remain."""
     if (frame["label"] == "").all():
-        return  # a pile, which nobody trains on before some of it has labels
+        return  # unlabelled photos: nobody trains on them before some have labels
     learned = set(frame.loc[frame["split"] == "train", "label"].unique())
     lost = sorted(set(frame.loc[frame["split"] != "unused", "label"].unique()) - learned)
     if lost:
@@ -201,7 +204,7 @@ def _moved(frame: pd.DataFrame, splits: Mapping[str, str], places: pd.Index) -> 
 
 
 def _how(parent: Version, steps: Sequence[Step]) -> Mapping[str, Any]:
-    """How the split came about: as the parent's, and by hand where photos were moved."""
+    """Return how the split was made: as the parent's, and how many photos were moved by hand."""
     moved = sum(len(step.values) for step in steps if step.action == MOVE)
     if not moved:
         return dict(parent.split)
@@ -209,7 +212,7 @@ def _how(parent: Version, steps: Sequence[Step]) -> Mapping[str, Any]:
 
 
 def require_no_clash(labels: Iterable[str]) -> None:
-    """UserError where two of these class names differ only in what an eye does not see."""
+    """Raise UserError when two of these class names differ only in capitals or blanks."""
     groups = names.clashes(labels)
     if groups:
         listed = " and ".join(repr(names.printable(name)) for name in groups[0])

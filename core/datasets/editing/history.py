@@ -1,5 +1,5 @@
-"""What changed between two versions of a dataset: which photos, what, why and when; and taking it
-back."""
+"""Changes between two versions of a dataset: which photos, what, why and when; and reverting
+them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Diff:
     changes: pd.DataFrame
 
     def summary(self) -> str:
-        """`12 relabelled, 3 left out`; `nothing changed` where it is so."""
+        """Return `12 relabelled, 3 left out`, or `nothing changed`."""
         counts = self.changes["what"].value_counts()
         return (
             ", ".join(f"{counts[what]:,} {word}" for what, word in WORDS.items() if what in counts)
@@ -50,14 +50,15 @@ class Diff:
 
 
 def diff(before: Version, after: Version) -> Diff:
-    """What is different in `after`.
+    """Return the changes from `before` to `after`.
 
-    Why and when are those of the last version between them that touched a photo; where `before` is
-    no ancestor of `after`, only the difference itself is known. Raises UserError for versions of
-    two datasets.
+    `why` and `when` come from the last version between them that changed a photo; they are empty if
+    `before` is not an ancestor of `after`. Raises UserError for versions of two datasets.
     """
     if before.dataset_id != after.dataset_id:
-        raise UserError("These versions belong to two datasets. Choose two of the same one.")
+        raise UserError(
+            "These versions belong to two datasets. Choose two versions of one dataset."
+        )
     found = changed(_rows(before), _rows(after))
     reasons = pd.DataFrame(columns=["path", "what", "why", "when", "version"], dtype="str")
     for older, newer in _chain(before, after):
@@ -73,7 +74,7 @@ def diff(before: Version, after: Version) -> Diff:
 
 
 def changed(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """Rows (path, image_id, what, before, after) for everything that differs between two manifests,
+    """Return rows (path, image_id, what, before, after) for every difference between two manifests,
     by path."""
     if len(before) == len(after) and before["path"].equals(after["path"]):
         same = (before[_READ].to_numpy() == after[_READ].to_numpy()).all(axis=1)
@@ -110,10 +111,10 @@ def changed(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
 
 
 def story(dataset_id: str, path: str) -> pd.DataFrame:
-    """What happened to one photo, oldest first: version, parent, when, what, before, after, why.
+    """Return the history of one photo, oldest first: version, parent, when, what, before, after,
+    why.
 
-    Versions that leave it as it is in their parent are passed over.
-    """
+    Versions that do not change the photo are left out."""
     rows: dict[str, pd.DataFrame] = {}
     parts = []
     for version in reversed(
@@ -132,15 +133,13 @@ def story(dataset_id: str, path: str) -> pd.DataFrame:
 
 
 def revert(what: Version, on: Version, note: str = "") -> Version:
-    """A new version after `on`, in which what the version `what` changed is taken back.
+    """Create a new version after `on` without the changes of the version `what`.
 
-    A photo that was changed again since is left as it is now. Raises UserError where nothing is
-    left to take back, and for the first version.
+    A photo that was changed again since keeps its newer state. Raises UserError when no change is
+    left to revert, and for the first version.
     """
     if not what.parent:
-        raise UserError(
-            f"{what.id} is the import itself: there is nothing before it to go back to."
-        )
+        raise UserError(f"{what.id} is the first version, so it can't be reverted.")
     older, newer, frame = (
         store.manifest_of(version)
         for version in (store.version(what.dataset_id, what.parent), what, on)
@@ -165,15 +164,14 @@ def revert(what: Version, on: Version, note: str = "") -> Version:
     made.loc[made["problem"] != "", "split"] = "unused"
     if changed(frame[_READ], made[_READ]).empty:
         raise UserError(
-            f"Everything that {what.id} changed has been changed again since: there is nothing "
-            "left to take back."
+            f"Later versions changed all photos of {what.id} again, so no change is left to revert."
         )
     edits.require_trainable(made)
-    return store.add_version(on, made, note.strip() or f"{what.id} taken back", on.split)
+    return store.add_version(on, made, note.strip() or f"Reverted {what.id}", on.split)
 
 
 def lineage(version: Version) -> list[Version]:
-    """The version and the ancestors that can be read, newest first."""
+    """Return the version and its readable ancestors, newest first."""
     known = {
         item.id: item for item in store.versions(version.dataset_id) if isinstance(item, Version)
     }
@@ -184,8 +182,8 @@ def lineage(version: Version) -> list[Version]:
 
 
 def everything(version: Version) -> pd.DataFrame:
-    """The version's rows, and those of its ancestors that it no longer lists: what a new choice of
-    classes can be made from."""
+    """Return the version's rows and those of its ancestors that it no longer lists: the photos that
+    a new choice of classes is made from."""
     frame = store.manifest_of(version)
     for older in lineage(version)[1:]:
         rows = store.manifest_of(older)
@@ -202,11 +200,11 @@ def resplit(
     note: str,
     units: Mapping[str, str] | None = None,
 ) -> Version:
-    """The next version with only these classes, split as `split` describes (see splits.apply).
+    """Create the next version with only these classes, split as `split` describes (see
+    splits.apply).
 
-    Labels that were mended stay mended, photos that were left out stay out, and classes that an
-    ancestor had can come back. Raises UserError where that can't be done.
-    """
+    Corrected labels are kept, photos that were left out stay out, and classes of an ancestor can
+    return. Raises UserError when the split is impossible."""
     frame = splits.select_classes(everything(version), labels)
     return store.add_version(version, splits.apply(frame, split, units), note, split)
 
@@ -231,8 +229,8 @@ def _part(rows: pd.DataFrame, mask: pd.Series, what: str, before: str, after: st
 
 
 def _chain(before: Version, after: Version) -> Iterator[tuple[Version, Version]]:
-    """Neighbours on the way from `before` to `after`, oldest first; nothing where there is no such
-    way."""
+    """Yield parent and child from `before` to `after`, oldest first; nothing if `before` is not an
+    ancestor."""
     found = lineage(after)
     ids = [version.id for version in found]
     if before.id in ids:
@@ -241,7 +239,7 @@ def _chain(before: Version, after: Version) -> Iterator[tuple[Version, Version]]
 
 
 def _reasons(version: Version, step: pd.DataFrame) -> pd.DataFrame:
-    """Why and when each of the changes that made this version: its step's reason, else the
+    """Return why and when for each change that made this version: the reason of its step, else the
     version's note."""
     why: dict[tuple[str, str], tuple[str, str]] = {}
     for done in edits.steps_of(version):

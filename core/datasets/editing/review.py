@@ -1,12 +1,11 @@
-"""The review queue: photos set aside with the model's answer and a proposed label, until a person
-decides about them.
+"""The review queue: photos with a prediction and a proposed label that wait for a person's
+decision.
 
-<HOME>/review/<image_id>/   entry.json, photo: its own bytes, for its source may be gone by then
+<HOME>/review/<image_id>/   entry.json, photo: a copy, because the source may be deleted meanwhile
 
-An entry is a folder that is renamed into place, a decision is made under a lock: several sessions
-may add, propose and decide at once. Decided entries become a new version of a dataset; no version
-that exists is ever changed.
-"""
+An entry is a folder that is renamed into place, and decisions take a lock: several sessions may
+add, propose and decide at once. Decided entries become a new version of a dataset; existing
+versions never change."""
 
 from __future__ import annotations
 
@@ -42,19 +41,18 @@ SIGNATURES = {
     b"II*\0": ".tif",
     b"MM\0*": ".tif",
 }
-# What stands behind the length of the first box of HEIC and AVIF.
+# The bytes after the length of the first box of HEIC and AVIF.
 CONTAINER, AVIF = b"ftyp", b"avif"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One photo to decide about.
+    """One photo to review.
 
-    `id` is its image_id, `label` what it is called so far ('' where that is not known), `proposed`
-    what it would be called. `answer` are the model's `{"label", "probability"}` entries, best
-    first. `origin` is the job or endpoint it comes from, `reason` why it was set aside, `added`
-    seconds since 1970. `decided`: a person said that `proposed` is right (LEAVE_OUT: leave the
-    photo out).
+    `id` is its image_id, `label` its current label ('' if unknown), `proposed` the new one.
+    `answer` are the model's `{"label", "probability"}` entries, best first. `origin` is the job or
+    endpoint that it comes from, `reason` why it was added, `added` seconds since 1970. `decided`: a
+    person confirmed `proposed` (LEAVE_OUT: leave the photo out).
     """
 
     id: str
@@ -87,8 +85,8 @@ class Entry:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a decision made: the new version, and how many photos were relabelled, confirmed, added
-    and left out."""
+    """The result of a decision: the new version and the numbers of photos relabelled, confirmed,
+    added and left out."""
 
     version: Version
     relabelled: int
@@ -107,12 +105,12 @@ def add(
     label: str = "",
     reason: str = "",
 ) -> Entry:
-    """Sets a photo aside.
+    """Add a photo to the queue.
 
-    The proposed label is the one it has, else the model's. A photo that waits already gets the
-    newer answer; what a person decided about it stays.
+    The proposed label is its own, else the model's prediction. A photo that is already in the queue
+    gets the newer prediction; a person's decision is kept.
 
-    Raises BadImage for what is no photo, UserError where MAX_ENTRIES wait, NotFound where the file
+    Raises BadImage when it is not a photo, UserError when the queue is full, NotFound when the file
     is gone.
     """
     try:
@@ -148,12 +146,13 @@ def add(
 
 
 def count() -> int:
-    """How many photos wait."""
+    """Return the number of photos in the queue."""
     return sum(images.IMAGE_ID.fullmatch(item.name) is not None for item in os.scandir(_home()))
 
 
 def entries() -> list[Entry]:
-    """What waits, newest first. A folder that can't be read is left out; `count` has it."""
+    """Return the entries, newest first. Folders that can't be read are left out; `count` counts
+    them."""
     found = []
     for item in os.scandir(_home()):
         if images.IMAGE_ID.fullmatch(item.name):
@@ -165,7 +164,7 @@ def entries() -> list[Entry]:
 
 
 def read(entry_id: str) -> Entry:
-    """Raises NotFound where the photo does not wait any more, or its entry can't be read."""
+    """Return an entry. Raises NotFound when it is not in the queue or can't be read."""
     try:
         body = files.read_json(_folder(entry_id) / ENTRY)
         return Entry(**{**body, "answer": tuple(body["answer"])})
@@ -177,11 +176,10 @@ def read(entry_id: str) -> Entry:
 
 
 def propose(entry_ids: Sequence[str], label: str, *, decided: bool = True) -> None:
-    """Notes what these photos should be called (LEAVE_OUT: not at all), and whether that is a
-    person's word. Nothing else changes yet.
+    """Store the proposed label of these photos (LEAVE_OUT: leave them out), and whether a person
+    decided it. The dataset does not change yet.
 
-    Raises UserError for a label that can't be used, NotFound for a photo that was dealt with
-    meanwhile.
+    Raises UserError for an invalid label, NotFound for a photo that has left the queue meanwhile.
     """
     clean = LEAVE_OUT
     if label != LEAVE_OUT:
@@ -192,21 +190,20 @@ def propose(entry_ids: Sequence[str], label: str, *, decided: bool = True) -> No
 
 
 def dismiss(entry_ids: Sequence[str]) -> None:
-    """Takes photos out of the queue with nothing decided; those that are gone already are no
-    error."""
+    """Remove photos from the queue without a decision; missing ones are ignored."""
     with _locked():
         for entry_id in entry_ids:
             _remove(entry_id)
 
 
 def new_photos(entry_ids: Sequence[str], parent: Version) -> list[str]:
-    """Those of the photos that the dataset version does not have, by content."""
+    """Return those photos that the dataset version does not have, by content."""
     known = set(store.manifest_of(parent, columns=["image_id"])["image_id"])
     return [entry_id for entry_id in entry_ids if entry_id not in known]
 
 
 def folder_for_new(dataset: store.Dataset) -> tuple[Path, bool]:
-    """Where new photos of this dataset would be kept, and whether that is the person's own folder
+    """Return the folder for new photos of this dataset, and whether it is the person's own folder
     rather than Fieldmark's."""
     return dataset.root / ADDED, not dataset.root.resolve().is_relative_to(
         settings.datasets_dir().resolve()
@@ -216,16 +213,16 @@ def folder_for_new(dataset: store.Dataset) -> tuple[Path, bool]:
 def decide(
     decisions: Mapping[str, str], parent: Version, note: str = "", *, into_own_folder: bool = False
 ) -> Outcome:
-    """Makes the next version of `parent`'s dataset, in which each of these photos has its decided
-    label, or is left out as edits do it.
+    """Create the next version of `parent`'s dataset, in which each of these photos has its decided
+    label or is left out.
 
     Photos that the dataset does not have yet are copied below its root (see `folder_for_new`; into
-    a person's own folder only where `into_own_folder` says so) and join train. The entries leave
-    the queue. Raises UserError where nothing would change, a label can't be used, a class would
+    a person's own folder only if `into_own_folder` is true) and join train. The entries leave the
+    queue. Raises UserError when nothing would change, a label is invalid, a class would
     lose its last training photo, or a photo was dealt with meanwhile.
     """
     if not decisions:
-        raise UserError("Choose the photos to decide about.")
+        raise UserError("Choose the photos to review.")
     with _locked():
         waiting = [read(entry_id) for entry_id in decisions]
         labels = {
@@ -242,7 +239,7 @@ def decide(
         confirmed = sum(entry.id in known for entry in waiting) - relabelled - left_out
         if not (relabelled or left_out or new):
             raise UserError(
-                "Nothing would change: each of these photos has the label it was given already. "
+                "These edits change nothing: each of these photos already has its decided label. "
                 "Dismiss them instead."
             )
         if new:
@@ -261,8 +258,8 @@ def decide(
 
 
 def _changed(frame: pd.DataFrame, labels: Mapping[str, str]) -> tuple[pd.DataFrame, int, int]:
-    """The manifest with the decisions about photos it has, and how many photos got another label
-    and how many were left out."""
+    """Return the manifest with the decisions about its photos, and the numbers of photos relabelled
+    and left out."""
     frame = frame.copy()
     decided = frame["image_id"].map(labels)
     here = decided.notna()
@@ -301,7 +298,7 @@ def _added(
                 files.write_bytes(place, data)
         except OSError as error:
             raise UserError(
-                f"{target} can't be written to ({error.strerror}). Mend that, or leave the new "
+                f"{target} can't be written to ({error.strerror}). Correct that, or leave the new "
                 "photos out."
             ) from error
         values = (entry.id, path, labels[entry.id], "train", width, height, len(data))
@@ -331,7 +328,7 @@ def _require_no_clash(frame: pd.DataFrame, labels: Iterable[str]) -> None:
 
 
 def _require_classes(frame: pd.DataFrame) -> None:
-    """Each class of photos in use must keep one to learn from."""
+    """Raise UserError when a class in use would have no photo left in train."""
     used = frame[frame["split"] != "unused"]
     lost = sorted(set(used["label"]) - set(used.loc[used["split"] == "train", "label"]))
     if lost:
@@ -342,10 +339,10 @@ def _require_classes(frame: pd.DataFrame) -> None:
 
 
 def _make(entry: Entry, data: bytes) -> None:
-    """A new entry, whole or not at all."""
+    """Write a new entry, entirely or not at all."""
     if count() >= MAX_ENTRIES:
         raise UserError(
-            f"{MAX_ENTRIES} photos wait for review already. Decide about some of them first."
+            f"The review queue is full ({MAX_ENTRIES:,} photos). Review some of them first."
         )
     with files.held(_home() / f".new-{entry.id}") as made:
         files.write_bytes(made / PHOTO, data)
@@ -354,7 +351,7 @@ def _make(entry: Entry, data: bytes) -> None:
 
 
 def _with_earlier_word(entry: Entry) -> Entry:
-    """The newer entry with what was proposed or decided about its photo before."""
+    """Return the newer entry with the earlier proposal or decision about its photo."""
     try:
         before = read(entry.id)
     except NotFound:
@@ -365,8 +362,7 @@ def _with_earlier_word(entry: Entry) -> Entry:
 
 
 def sweep() -> None:
-    """Removes what a killed process was about to add or to remove: whoever does so holds the
-    lock."""
+    """Remove what a killed process was about to add or remove; a live one holds the lock."""
     with _locked():
         for path in list(_home().glob(".*")):
             files.remove(path)

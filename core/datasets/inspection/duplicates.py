@@ -1,9 +1,9 @@
-"""Exact copies, near-copies and the groups they form.
+"""Exact duplicates, near-copies and the groups they form.
 
-Candidates are each photo's nearest photos by features, which hardly change when a picture is
-mirrored, cut or re-encoded. Each candidate is then compared as a picture (see matching); what looks
-all but the same to the network counts as well: the next photo of a burst, or another cut of the
-same original.
+Candidates are each photo's nearest photos by features, which hardly change when a photo is
+mirrored, cropped or re-encoded. Each candidate is then compared by its pixels (see matching).
+Photos that are nearly identical to the network count as well: the next photo of a burst, or another
+crop of the same original.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ COLUMNS = ("first", "second", "how", "score", "evidence")
 
 
 def exact_pairs(image_ids: Sequence[str]) -> pd.DataFrame:
-    """Each photo whose bytes came before, with the first one of them: COLUMNS, positions as `first`
-    < `second`."""
+    """Return each exact duplicate with the first photo of the same bytes: COLUMNS, positions as
+    `first` < `second`."""
     ids = pd.Series(image_ids)
     first = ids.groupby(ids).transform(lambda same: same.index[0]).to_numpy()
     second = np.flatnonzero(first != np.arange(len(ids)))
@@ -50,9 +50,9 @@ def near_pairs(
     progress: Progress = lambda done, total: None,
     check: Callable[[], None] = lambda: None,
 ) -> pd.DataFrame:
-    """Pairs of rows that show the same picture: COLUMNS.
+    """Return pairs of rows that show the same photo: COLUMNS.
 
-    `thumbnails` has a picture per row of `neighbours`, None where there is none.
+    `thumbnails` has a file per row of `neighbours`, or None.
     """
     pairs, alike = _candidates(neighbours), _alike(neighbours)
 
@@ -87,9 +87,9 @@ def near_pairs(
 
 
 def groups(count: int, pairs: pd.DataFrame) -> Ints:
-    """A group number for each of `count` rows: rows joined by pairs share one.
+    """Return a group number for each of `count` rows: rows joined by pairs share one.
 
-    Numbers are the first row's.
+    The number is that of the group's first row.
     """
     parent = list(range(count))
 
@@ -106,7 +106,7 @@ def groups(count: int, pairs: pd.DataFrame) -> Ints:
 
 
 def _alike(neighbours: Neighbours) -> float:
-    """The cosine from which two photos count as nearly the same picture in this dataset."""
+    """Return the cosine from which two photos count as near-copies in this dataset."""
     nearest = neighbours.cosines[:, 0]
     middle = float(np.median(nearest))
     return max(ALIKE, middle + STANDS_OUT * 1.4826 * float(np.median(np.abs(nearest - middle))))

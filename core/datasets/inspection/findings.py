@@ -1,5 +1,5 @@
-"""Brings the detectors together: features and photos of a version in, ranked lists with their
-evidence and the map out."""
+"""Combine the detectors: from the features and photos of a version to ranked issues with their
+evidence, and the map."""
 
 from __future__ import annotations
 
@@ -48,13 +48,14 @@ IN_USE = ("train", "validation", "test")
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """`issues` has ISSUE_COLUMNS; `photos` one row per photo that could be looked at."""
+    """`issues` has ISSUE_COLUMNS; `photos` has one row per photo that was inspected."""
 
     issues: pd.DataFrame
     photos: pd.DataFrame
 
     def counts(self, kinds: Iterable[str]) -> dict[str, int]:
-        """Photos per kind; groups where the kind is one of groups."""
+        """Return the number of photos per kind; the number of groups for kinds that consist of
+        groups."""
         made = {}
         for kind in kinds:
             rows = self.issues[self.issues["kind"] == kind]
@@ -66,8 +67,8 @@ class Findings:
 
 @dataclass(frozen=True, eq=False)
 class _Contents:
-    """The different photos: `first` is the row of `frame` that shows each, `member` [rows] which of
-    them a row shows."""
+    """The distinct photos: `first` is the row of `frame` that shows each, `member` [rows] the
+    distinct photo of each row."""
 
     frame: pd.DataFrame
     first: Ints
@@ -86,8 +87,7 @@ def find(
     progress: Report,
     check: Check,
 ) -> Findings:
-    """`frame` are the manifest rows to look at; those without features in `caches` are passed
-    over."""
+    """Inspect the manifest rows `frame`; rows without features in `caches` are skipped."""
     contents = _contents(frame, caches, progress)
     check()
     frame, first = contents.frame, contents.first
@@ -160,8 +160,8 @@ def _files(version: Version, rows: pd.DataFrame) -> list[Path | None]:
 def _looked_at(
     image_ids: list[str], files: list[Path | None], workers: int, progress: Report, check: Check
 ) -> tuple[Floats, list[Path | None]]:
-    """The quality figures of each photo (NaN where it can't be opened), cached by content, and its
-    thumbnail."""
+    """Return the quality figures of each photo (NaN if it can't be opened), cached by content, and
+    its thumbnail."""
     figures, known = feature_cache.read([QUALITY_CACHE], image_ids)
     if not figures.shape[1]:
         figures = np.zeros((len(files), len(quality.FIGURES)), np.float32)
@@ -193,7 +193,7 @@ def _looked_at(
 def _pairs(
     contents: _Contents, thumbnails: list[Path | None], workers: int, progress: Report, check: Check
 ) -> pd.DataFrame:
-    """Pairs of rows of the frame that show the same picture."""
+    """Return pairs of rows of the frame that show the same photo."""
     exact = duplicates.exact_pairs(contents.frame["image_id"].tolist())
     near = duplicates.near_pairs(
         contents.near,
@@ -232,7 +232,7 @@ def _photos(
 def _rows(
     frame: pd.DataFrame, rows: Ints, kind: str, score: Any, evidence: Any, **more: Any
 ) -> pd.DataFrame:
-    """Issues of one kind in their order; `rows` are positions in `frame`."""
+    """Return issues of one kind in their order; `rows` are positions in `frame`."""
     made = frame.iloc[rows][["path", "image_id", "label", "split"]].reset_index(drop=True)
     extra: Mapping[str, Any] = {"suggestion": "", "other": "", "group": -1} | more
     return made.assign(
@@ -262,8 +262,8 @@ def _mislabelled(
 
 
 def _copies(frame: pd.DataFrame, pairs: pd.DataFrame, group: Ints) -> list[pd.DataFrame]:
-    """Groups whose photos stand in more than one split in use, and the others; members of a group
-    follow each other."""
+    """Return the groups whose photos are in more than one split in use, then the others; members of
+    a group follow each other."""
     sizes = np.bincount(group, minlength=len(frame))
     rows = np.flatnonzero(sizes[group] > 1)
     if not len(rows):
@@ -300,7 +300,8 @@ def _copies(frame: pd.DataFrame, pairs: pd.DataFrame, group: Ints) -> list[pd.Da
 
 
 def _partners(frame: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
-    """For each row in a pair: the other photo it is most like, how much, and how one can see it."""
+    """Return, for each row in a pair, the most similar other photo, the similarity and the
+    evidence."""
     swapped = pairs.rename(columns={"first": "second", "second": "first"})
     both = (
         pd.concat([pairs, swapped])

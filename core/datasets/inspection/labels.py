@@ -1,12 +1,12 @@
-"""Photos whose label is likely wrong: confident learning on answers of classifiers that had not
-seen the photo.
+"""Photos whose label is likely wrong: confident learning on out-of-sample predictions.
 
 Source: Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels",
-JAIR 70 (2021), by way of the package cleanlab. How many labels are wrong is estimated from the
-confident joint; listed are the photos that are among the worst by both of its rankings, the
-probability of the own label and its distance from the best other one, and whose nearest photos do
-not carry their label either. Measured on 715 bird photos with 5 % of the labels swapped, two of the
-species hardly told apart: 94 % of the listed labels were wrong, and 93 % of the wrong ones listed.
+JAIR 70 (2021), as in the package cleanlab. The number of wrong labels is estimated from the
+confident joint. Listed are the photos that are among the worst by both of its rankings, the
+probability of the own label and its margin to the best other label, and whose nearest photos have
+another label too. Measured on 715 bird photos with 5 % of the labels swapped, two of the species
+being nearly indistinguishable: 94 % of the listed labels were wrong, and 93 % of the wrong ones
+were listed.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ FOLDS = 5
 STRENGTH = 0.001
 ITERATIONS = 100
 NEAREST = 8
-# How much faster than its rank a neighbour loses its say with growing distance.
+# How much faster than its rank a neighbour loses weight with growing distance.
 SHARPNESS = 10.0
 MIN_PER_CLASS = 2
 
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What classifiers say that had not seen the photo.
+    """Out-of-sample predictions.
 
-    `probabilities` is float32 [n, classes]; NaN in the rows of a class that is too small to be
-    judged. `agreeing` is the share of say among the nearest photos that carries the own label.
+    `probabilities` is float32 [n, classes]; NaN in the rows of a class that is too small.
+    `agreeing` is the weighted share of the nearest photos with the photo's own label.
     """
 
     probabilities: Floats
@@ -55,10 +55,10 @@ def answers(
     seed: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Answers:
-    """Cross-validated class probabilities.
+    """Return cross-validated class probabilities.
 
-    `features` [n, d] of length 1, `labels` 0 to classes - 1; photos of one of `groups` are always
-    held out together, for a copy would give its label away.
+    `features` [n, d] have length 1, `labels` are 0 to classes - 1. Photos of one of `groups` are
+    always held out together, because a copy in train would reveal the label.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -73,7 +73,7 @@ def answers(
             mean, deviation = features[outside].mean(0), features[outside].std(0) + 1e-6
             model = LogisticRegression(C=STRENGTH, max_iter=ITERATIONS)
             with warnings.catch_warnings():
-                # A fit that is cut short ranks just as well.
+                # A fit that is cut short ranks equally well.
                 warnings.simplefilter("ignore")
                 model.fit((features[outside] - mean) / deviation, labels[outside])
                 made = model.predict_proba((features[inside] - mean) / deviation)
@@ -84,7 +84,7 @@ def answers(
 
 
 def mislabelled(labels: Ints, given: Answers) -> Ints:
-    """Positions of the photos whose label is likely wrong, the likeliest first."""
+    """Return the positions of photos whose label is likely wrong, the likeliest first."""
     from cleanlab.filter import find_label_issues
 
     rows = np.flatnonzero(given.judged())
@@ -101,14 +101,14 @@ def mislabelled(labels: Ints, given: Answers) -> Ints:
 
 
 def margin(labels: Ints, given: Answers) -> Floats:
-    """Probability of the own label minus that of the best other one, -1 to 1 [n]."""
+    """Return the probability of the own label minus that of the best other one, -1 to 1 [n]."""
     own, other, _ = best_other(labels, given)
     return own - other
 
 
 def best_other(labels: Ints, given: Answers) -> tuple[Floats, Floats, Ints]:
-    """Per photo: the probability of its own label, that of the likeliest other one, and which that
-    is. NaN where nobody judged."""
+    """Return, per photo, the probability of its own label, the probability of the likeliest other
+    label and that label. NaN without a prediction."""
     rows = np.arange(len(labels))
     others = given.probabilities.copy()
     own = others[rows, labels]
@@ -118,14 +118,14 @@ def best_other(labels: Ints, given: Answers) -> tuple[Floats, Floats, Ints]:
 
 
 def _judged(labels: Ints, groups: Ints) -> npt.NDArray[np.bool_]:
-    """Whose class has at least MIN_PER_CLASS groups, so that something of it is left to learn
-    from."""
+    """Return which photos have a class with at least MIN_PER_CLASS groups, so that some remain for
+    training."""
     pairs = np.unique(np.stack([labels, groups]), axis=1)
     return np.bincount(pairs[0], minlength=int(labels.max()) + 1)[labels] >= MIN_PER_CLASS
 
 
 def _folds(labels: Ints, groups: Ints, seed: int) -> Ints:
-    """A fold per photo: groups dealt out class by class, in a seeded order."""
+    """Return a fold per photo: groups are assigned class by class, in a seeded order."""
     _, first, member = np.unique(groups, return_index=True, return_inverse=True)
     order = np.random.default_rng(seed).permutation(len(first))
     dealt = order[np.argsort(labels[first][order], kind="stable")]
@@ -139,5 +139,5 @@ def _agreeing(labels: Ints, groups: Ints, neighbours: Neighbours) -> Floats:
     say = np.exp((cosines - 1) * SHARPNESS) * (groups[rows] != groups[:, None])
     total = say.sum(axis=1)
     agree = (say * (labels[rows] == labels[:, None])).sum(axis=1)
-    # Where all of them are copies of the photo nobody vouches for its label.
+    # If all neighbours are copies of the photo, nothing supports its label.
     return (agree / np.maximum(total, 1e-12)).astype(np.float32)

@@ -1,11 +1,11 @@
-"""Whether two photos are the same picture, one of them perhaps re-encoded, resized, mirrored or cut
-out of the other.
+"""Whether two files show the same photo, one of them perhaps re-encoded, resized, mirrored or
+cropped from the other.
 
-Each photo is looked for inside the other, at several sizes and both ways round, by normalised
+Each photo is searched for inside the other, at several scales and mirrored, by normalised
 cross-correlation (Lewis, 1995, "Fast normalized cross-correlation"): first coarsely on grey values,
-then, around the best place, on fine structure only, which two photos of one subject do not share.
-Measured on 715 bird photos and 60 copies made from them: copies score 0.91 and more (overexposed
-ones 0.67), two different photos at most 0.66.
+then, around the best position, on fine structure only, which two photos of one subject do not
+share. Measured on 715 bird photos and 60 copies made from them: copies score 0.91 and more
+(overexposed ones 0.67), two different photos at most 0.66.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ SMALLEST = 8
 
 @dataclass(frozen=True)
 class Match:
-    """`score` is 0 to 1; `share` the part of the larger picture's width or height that the other
-    one covers."""
+    """`score` is 0 to 1; `share` is the share of the larger photo's width or height that the other
+    covers."""
 
     score: float
     share: float
@@ -53,14 +53,14 @@ class Match:
 
 
 def load(thumbnail: Path) -> Image.Image:
-    """A grey picture, at most FINE_SIDE pixels on its long side. Raises OSError."""
+    """Return a grey image, at most FINE_SIDE pixels on its long side. Raises OSError."""
     with Image.open(thumbnail, formats=("JPEG",)) as opened:
         opened.draft("L", (FINE_SIDE, FINE_SIDE))
         return _at_most(opened.convert("L"), FINE_SIDE)
 
 
 def match(first: Image.Image, second: Image.Image) -> Match:
-    """How well one of two grey pictures (see `load`) is found in the other."""
+    """Return how well one of two grey images (see `load`) is found in the other."""
     small = [_at_most(picture, COARSE_SIDE) for picture in (first, second)]
     tries = [
         (
@@ -102,16 +102,16 @@ def _at_most(picture: Image.Image, side: int) -> Image.Image:
 
 
 def _structure(grey: Floats) -> Floats:
-    """What is left between a slight and a strong blur: edges and texture, without light and large
-    shapes."""
+    """Return the difference of a slight and a strong blur: edges and texture, without brightness
+    and large shapes."""
     return ndimage.gaussian_filter(grey, 0.7) - ndimage.gaussian_filter(grey, 2.8)
 
 
 def _found(
     whole: Floats, part: Image.Image, scales: Sequence[float], *, fine: bool
 ) -> tuple[float, float]:
-    """The best correlation of `part` inside `whole` over `scales` (1: as large as it fits), and its
-    scale."""
+    """Return the best correlation of `part` inside `whole` over `scales` (1: as large as it fits),
+    and its scale."""
     height, width = whole.shape
     fit = min(width / part.width, height / part.height)
     sizes = [
@@ -150,7 +150,7 @@ def _summed(values: Floats) -> npt.NDArray[np.float64]:
 
 
 def _window(sums: npt.NDArray[np.float64], rows: int, columns: int) -> npt.NDArray[np.float64]:
-    """The sum in every window of this size, from an integral image."""
+    """Return the sum in every window of this size, from an integral image."""
     return (
         sums[rows:, columns:]
         - sums[:-rows, columns:]

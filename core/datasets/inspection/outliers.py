@@ -1,8 +1,8 @@
-"""Photos unlike all others: no bird among birds, a drawing among photos.
+"""Photos unlike all others: another subject, or a drawing among photos.
 
 The score is the mean distance to the nearest photos (Ramaswamy, Rastogi and Shim, 2000, "Efficient
-algorithms for mining outliers from large data sets"), compared with what is usual in the dataset by
-its median and median deviation.
+algorithms for mining outliers from large data sets"), compared with the dataset's median and median
+deviation.
 """
 
 from __future__ import annotations
@@ -19,13 +19,12 @@ NORMAL = 1.4826
 
 
 def distances(neighbours: Neighbours) -> Floats:
-    """Mean cosine distance to the NEAREST photos [n], 0 to 2."""
+    """Return the mean cosine distance to the NEAREST photos [n], 0 to 2."""
     return 1 - neighbours.cosines[:, :NEAREST].mean(axis=1)
 
 
 def unusual(far: Floats) -> tuple[Ints, Floats]:
-    """Positions of photos that lie unusually far from all others, the farthest first, and every
-    photo's deviation [n]."""
+    """Return the positions of outliers, the farthest first, and every photo's deviation [n]."""
     middle = np.median(far)
     spread = max(float(np.median(np.abs(far - middle))) * NORMAL, 1e-6)
     deviation = ((far - middle) / spread).astype(np.float32)

@@ -1,4 +1,5 @@
-"""The map of a dataset: features as points in a plane, near where photos look alike."""
+"""The map of a dataset: features as points in a plane, so that similar photos are close
+together."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ PERPLEXITY = 30.0
 
 
 def pca(vectors: Floats, dimensions: int = 2, *, sample: int = 20_000, seed: int = 0) -> Floats:
-    """float32 [n, dimensions]: the directions along which `vectors` [n, d] differ most, found on a
+    """Return float32 [n, dimensions]: the principal components of `vectors` [n, d], fitted on a
     sample of a large set.
 
     Each axis points to where its largest value is positive, so that the same photos always give the
@@ -38,11 +39,11 @@ def pca(vectors: Floats, dimensions: int = 2, *, sample: int = 20_000, seed: int
 
 
 def tsne(vectors: Floats, *, seed: int = 0) -> Floats:
-    """float32 [n, 2] by scikit-learn's t-SNE (van der Maaten and Hinton, 2008) on the first
+    """Return float32 [n, 2] by scikit-learn's t-SNE (van der Maaten and Hinton, 2008) on the first
     TSNE_DIRECTIONS principal components.
 
-    Of a set larger than TSNE_ROWS a sample is laid out, and every other photo placed at its nearest
-    photo's point.
+    Of a set larger than TSNE_ROWS a sample is laid out, and every other photo is placed at its
+    nearest photo's point.
     """
     from sklearn.manifold import TSNE
 
@@ -71,7 +72,8 @@ def tsne(vectors: Floats, *, seed: int = 0) -> Floats:
 def inside(
     points: npt.NDArray[np.number], corners: npt.NDArray[np.number]
 ) -> npt.NDArray[np.bool_]:
-    """Which of `points` [n, 2] lie inside the polygon `corners` [m, 2], by the even-odd rule."""
+    """Return which of `points` [n, 2] are inside the polygon `corners` [m, 2], by the even-odd
+    rule."""
     x, y = np.asarray(points, float).T
     found = np.zeros(len(points), dtype=bool)
     for (x1, y1), (x2, y2) in zip(corners, np.roll(corners, -1, axis=0), strict=True):

@@ -1,10 +1,10 @@
-"""How a photo is made, whatever it shows: sharp, well exposed, of a usual size.
+"""The technical quality of a photo: sharpness, exposure and size.
 
 Sharpness is the blur effect of Crete, Dolmiere, Ladret and Nicolas (2007), "The blur effect:
 perception and estimation with a new no-reference perceptual blur metric": how much less
-neighbouring pixels differ after a strong blur. Here it is taken where the photo has most detail,
-for a soft background is no fault. The measures of exposure are those of CleanVision: percentiles of
-the brightness.
+neighbouring pixels differ after a strong blur. It is measured where the photo has most detail,
+because a soft background is not a fault. The measures of exposure are those of CleanVision:
+percentiles of the brightness.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ ODD_AREA = 8.0
 
 
 def figures(source: Path | bytes) -> Floats:
-    """float32 [FIGURES]: blur (0 sharp, 1 nothing left) and the 5th, 50th and 99th percentile of
-    brightness (0 to 1).
+    """Return float32 [FIGURES]: blur (0 sharp, 1 fully blurred) and the 5th, 50th and 99th
+    percentile of brightness (0 to 1).
 
     Raises BadImage.
     """
@@ -50,14 +50,14 @@ def figures(source: Path | bytes) -> Floats:
 
 
 def blur_effect(grey: Floats) -> float:
-    """The blur effect of a grey photo [height, width] in its most detailed tiles, the worse of both
-    directions; 0 where it is flat."""
+    """Return the blur effect of a grey photo [height, width] in its most detailed tiles, the worse
+    of both directions; 0 for a uniform photo."""
     return max(_blur_along(grey, axis) for axis in (0, 1))
 
 
 def issues(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows (position, kind, score, evidence) for what is odd; `table` has FIGURES (NaN: not
-    measured), width and height.
+    """Return rows (position, kind, score, evidence) for quality issues; `table` has FIGURES (NaN:
+    not measured), width and height.
 
     A photo may be listed under several kinds. The score grows with the fault.
     """
@@ -114,7 +114,7 @@ def _blur_along(grey: Floats, axis: int) -> float:
 
 
 def _smoothed(grey: Floats, axis: int) -> Floats:
-    """The mean of REACH pixels along `axis`; at the borders the last pixel is repeated."""
+    """Return the mean of REACH pixels along `axis`; at the borders the last pixel is repeated."""
     half = REACH // 2
     width = [(half + 1, half) if each == axis else (0, 0) for each in (0, 1)]
     total = np.cumsum(np.pad(grey, width, mode="edge"), axis=axis, dtype=np.float64)
@@ -124,7 +124,7 @@ def _smoothed(grey: Floats, axis: int) -> Floats:
 
 
 def _tiles(values: Floats) -> Floats:
-    """The sum in each of at most TILES x TILES tiles."""
+    """Return the sum in each of at most TILES x TILES tiles."""
     rows, columns = (min(TILES, size) for size in values.shape)
     starts = [
         np.arange(parts) * size // parts
@@ -134,8 +134,8 @@ def _tiles(values: Floats) -> Floats:
 
 
 def _sizes(table: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """How many times fewer pixels than the median photo, and the longer side through the shorter,
-    of each photo."""
+    """Return, for each photo, how many times fewer pixels it has than the median photo, and its
+    aspect ratio (longer side divided by shorter)."""
     width, height = (
         table["width"].clip(lower=1).astype(float),
         table["height"].clip(lower=1).astype(float),

@@ -1,11 +1,10 @@
-"""What an inspection found in a dataset version: lists of photos that may need mending, and the
-map.
+"""The inspection of a dataset version: lists of photos that may need edits, and the map.
 
 <HOME>/datasets/<dataset_id>/inspections/<version_id>/<number>/
     inspection.json, issues.parquet, photos.parquet
 
-The folder is made hidden and renamed; the newest number counts. The photos are those of the version
-that can be used and were not left out, whatever their split.
+The folder is written under a hidden name and renamed; the newest number counts. Photos of all
+splits are inspected, without those that can't be used or were left out.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ FACTS, ISSUES, PHOTOS = "inspection.json", "issues.parquet", "photos.parquet"
 
 @dataclass(frozen=True)
 class Kind:
-    """A list of photos: its title, what stands in it, and what to do about it."""
+    """A list of photos: its title, what it holds, and what to do about it."""
 
     title: str
     advice: str
@@ -44,36 +43,36 @@ class Kind:
 KINDS: Mapping[str, Kind] = {
     "label": Kind(
         "Likely mislabelled",
-        "Classifiers that had not seen the photo say something else than its label, and so do the "
-        "photos nearest to it.",
+        "Models trained without this photo disagree with its label, and so do its nearest "
+        "neighbours.",
     ),
     "leak": Kind(
         "Leaks",
-        "The same picture stands in two splits, so the test repeats what was learned. Move both "
-        "to one split, or leave one out.",
+        "The same photo is in two splits, so the test repeats what was learned. Move both to one "
+        "split, or leave one out.",
     ),
     "duplicate": Kind(
         "Copies",
-        "The same picture more than once in one split. Leave the copies out, above all where "
-        "their labels differ.",
+        "The same photo more than once in one split. Leave the copies out, above all when their "
+        "labels differ.",
     ),
     "outlier": Kind(
         "Outliers",
-        "Far from every other photo: perhaps something else altogether, perhaps only a rare view.",
+        "Unlike every other photo: perhaps a wrong subject, perhaps only a rare view.",
     ),
-    "blurred": Kind("Blurred", "Not even the part with most detail is sharp."),
-    "dark": Kind("Dark", "Too dark to see much."),
+    "blurred": Kind("Blurred", "Even the sharpest part of the photo is blurred."),
+    "dark": Kind("Dark", "Too dark to recognise much."),
     "overexposed": Kind("Overexposed", "Even the darkest parts are bright."),
     "odd size": Kind(
         "Odd size",
-        "Very long, or far smaller than the others: little of it is left when the network sees it.",
+        "Very elongated, or far smaller than the others: the network sees little of it.",
     ),
 }
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """One look through a version.
+    """One inspection of a version.
 
     `counts` are photos per kind of KINDS (groups for copies and leaks); `maps` the projections
     made; `caches` the folders of the cache with the features that it compared.
@@ -101,7 +100,7 @@ class Inspection:
 
 
 def usable(version: Version) -> pd.DataFrame:
-    """The manifest rows that an inspection looks at: those that can be used and have a label."""
+    """Return the manifest rows to inspect: those that can be used and have a label."""
     filters = [("problem", "==", ""), ("label", "!=", "")]
     return store.manifest_of(version, filters=filters).reset_index(drop=True)
 
@@ -158,7 +157,7 @@ def _kept(version: Version, found: findings.Findings, facts: Mapping[str, Any]) 
 
 
 def of(version: Version) -> Inspection | None:
-    """The newest inspection of this version that can be read; None where there is none."""
+    """Return the newest readable inspection of this version, or None."""
     parent = _folder(version)
     for number in sorted(_numbers(parent), reverse=True):
         try:
@@ -171,13 +170,13 @@ def of(version: Version) -> Inspection | None:
 
 
 def nearest(version: Version) -> Inspection | None:
-    """The inspection of this version, or of the nearest of its ancestors that has one."""
+    """Return the inspection of this version or of its nearest ancestor that has one, or None."""
     return next((found for item in history.lineage(version) if (found := of(item))), None)
 
 
 def still_open(issues: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
-    """Those of an inspection's issues whose photo has, in the manifest `frame`, the label and split
-    it had, and can be used. Of a group of copies something is left only while two of them are."""
+    """Return those issues whose photo has the same label and split in the manifest `frame`, and can
+    be used. A group of copies remains only while it has two of them."""
     now = frame.loc[frame["problem"] == "", ["path", "label", "split"]]
     left = issues.merge(now, on=["path", "label", "split"])
     alone = left["kind"].isin(GROUPED) & (

@@ -1,5 +1,5 @@
-"""Feature vectors made ready to be compared: length 1, and few enough numbers that a large dataset
-stays comparable in memory."""
+"""Feature vectors prepared for comparison: length 1, and few enough dimensions to keep a large
+dataset in memory."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Neighbours:
 
 
 def unit(vectors: npt.NDArray[np.floating]) -> Floats:
-    """float32 [n, d] of length 1 (0 stays 0)."""
+    """Return float32 [n, d] of length 1 (0 stays 0)."""
     made = np.empty(vectors.shape, np.float32)
     for start in range(0, len(vectors), CHUNK):
         part = np.asarray(vectors[start : start + CHUNK], np.float32)
@@ -43,8 +43,8 @@ def unit(vectors: npt.NDArray[np.floating]) -> Floats:
 
 
 def reduced(vectors: npt.NDArray[np.floating], seed: int = 0) -> Floats:
-    """float32 [n, at most DIRECTIONS] whose dot products are those of `vectors`, nearly: their
-    first singular directions, found on a sample. Small sets are only copied."""
+    """Return float32 [n, at most DIRECTIONS] whose dot products approximate those of `vectors`:
+    their first singular directions, found on a sample. Small sets are copied unchanged."""
     if len(vectors) <= EXACT_ROWS or vectors.shape[1] <= DIRECTIONS:
         return np.asarray(vectors, np.float32)
     rows = np.sort(np.random.default_rng(seed).choice(len(vectors), SAMPLE, replace=False))
@@ -60,8 +60,8 @@ def reduced(vectors: npt.NDArray[np.floating], seed: int = 0) -> Floats:
 def neighbours(
     units: Floats, count: int, progress: Progress = lambda done, total: None
 ) -> Neighbours:
-    """The `count` rows nearest to each row of `units` [n, d] (length 1) by cosine, exactly, block
-    by block.
+    """Return the `count` rows nearest to each row of `units` [n, d] (length 1) by exact cosine,
+    block by block.
 
     Takes n * n * d multiplications: a second for ten thousand photos, a minute for a hundred
     thousand.

@@ -1,4 +1,4 @@
-"""What is known of an endpoint: how it is served, by kind of endpoint, and what it has counted."""
+"""The status of an endpoint: how it is served, by kind of endpoint, and its figures."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 from core.jobs.status.documents import Document
 from core.jobs.status.progress import Parity, Progress
 
-# What an endpoint says of a photo. Its form is the model's own: sm_scripts/inference.py writes it.
+# An endpoint's answer about a photo, as sm_scripts/inference.py writes it.
 Answer = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Figures(Document):
-    """What an endpoint has counted since it is in service: times in milliseconds, over `timed`
-    requests. None is what it does not say."""
+    """An endpoint's figures since it went live: times in milliseconds, over `timed` requests.
+    None if unknown."""
 
     form: str = ""
     requests: int | None = None
@@ -30,8 +30,8 @@ class Figures(Document):
 
 @dataclass(frozen=True)
 class Form(Parity):
-    """The form of the model that answers: milliseconds of processor time a photo, plain fp32's
-    beside them."""
+    """The engine that answers: its milliseconds of processor time per photo, and those of plain
+    fp32."""
 
     form: str = ""
     batch: int = 1
@@ -42,12 +42,12 @@ class Form(Parity):
 
 @dataclass(frozen=True)
 class Details(Progress):
-    """What an endpoint's page shows of any of them.
+    """The facts on an endpoint's page, of every kind of endpoint.
 
-    `url` is there once it is in service, `deadline` (seconds since 1970) where it ends by itself,
-    and `gone` says how it went. `chosen` is its form where there was a choice. `instance` and
-    `usd_per_hour` are known where it costs. What its figures mean, and what a request may be, its
-    platform says in words where it differs.
+    `url` is set once it is live, `deadline` (seconds since 1970) if it stops by itself; `gone` says
+    why it ended. `chosen` is its engine if there was a choice. `instance` and `usd_per_hour` are
+    set if it costs money. `counted`, `timed_as` and `limits` describe figures and requests if they
+    differ from a local endpoint's.
     """
 
     # Whether Fieldmark created it, and so deletes it.
@@ -71,13 +71,13 @@ class Details(Progress):
 
     @property
     def remarks(self) -> str:
-        """What is worth knowing about how it is served."""
+        """Remarks on how it is served, or ''."""
         return ""
 
 
 @dataclass(frozen=True)
 class LocalDetails(Details):
-    """One on this workstation. `port_taken` is the port that it should have had."""
+    """An endpoint on this workstation. `port_taken` is the wanted port, if it was in use."""
 
     phases: tuple[str, ...] = (
         "Loading the model",
@@ -95,7 +95,7 @@ class LocalDetails(Details):
 
 @dataclass(frozen=True)
 class HostedDetails(Details):
-    """One on a platform: where, in which image, and what was counted there."""
+    """An endpoint on a platform: its region, image and figures."""
 
     region: str = ""
     image: str = ""

@@ -1,4 +1,5 @@
-"""The life of one training job, in a thread of its own: instances, data, the toolkit, logs, metrics, checkpoints, artifacts, the end."""
+"""The life of one training job, in a thread of its own: instances, data, the toolkit, logs,
+metrics, checkpoints, artifacts, the end."""
 
 from __future__ import annotations
 
@@ -167,7 +168,8 @@ class Run:
             why := why_no_mounts()
         ):
             raise JobFailure(
-                f"ClientError: a container with an entry point of its own needs Linux namespaces: {why}"
+                "ClientError: a container with an entry point of its own needs Linux namespaces: "
+                f"{why}"
             )
         with self._world.lock:
             self._instances = [
@@ -196,7 +198,7 @@ class Run:
         )
 
     def _execute(self) -> str:
-        """Run the containers to their end, and says how that came."""
+        """Run the containers to their end, and report the reason."""
         began, before = time.monotonic(), self._trained
         with self._world.lock:
             if not self._wish:

@@ -1,4 +1,5 @@
-"""The one port: tells by a request's headers whose it is, lets faults happen, and answers, or lets moto answer."""
+"""The one port: tells by a request's headers whose it is, lets faults happen, and answers, or lets
+moto answer."""
 
 from __future__ import annotations
 
@@ -53,7 +54,8 @@ class Emulator:
     """`start()`, then everything is at `url`; `stop()` ends every process that is left."""
 
     def __init__(self, root: Path, containers: Path, port: int = 0) -> None:
-        """`root` is a folder for the containers' files, `containers` the folder of their virtual environment."""
+        """`root` is a folder for the containers' files, `containers` the folder of their virtual
+        environment."""
         root.mkdir(parents=True, exist_ok=True)
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self._moto = DomainDispatcherApplication(create_backend_app)
@@ -93,7 +95,7 @@ class Emulator:
         self._server.shutdown()
 
     def sweep(self, since: float) -> None:
-        """End everything that was created after `since` and still runs, at once, and waits for
+        """End everything that was created after `since` and still runs, at once, and wait for
         it."""
         for part in (self.tuning, self.training, self.transforms, self.endpoints):
             part.sweep(since)

@@ -53,13 +53,15 @@ class Tuning:
             or "ResourceConfig" not in definition
         ):
             raise invalid(
-                "The emulator tunes one TrainingJobDefinition with a ResourceConfig, and has no Autotune."
+                "The emulator tunes one TrainingJobDefinition with a ResourceConfig, and has no "
+                "Autotune."
             )
         if "HyperParameterTuningJobObjective" not in config or "ConvergenceDetected" in config.get(
             "TuningJobCompletionCriteria", {}
         ):
             raise invalid(
-                "The emulator needs HyperParameterTuningJobObjective, and does not detect convergence."
+                "The emulator needs HyperParameterTuningJobObjective, and does not detect "
+                "convergence."
             )
         metric = config["HyperParameterTuningJobObjective"]["MetricName"]
         if metric not in [
@@ -110,7 +112,8 @@ class Tuning:
         )
         if warm["WarmStartType"] == "IdenticalDataAndAlgorithm" and not same:
             raise invalid(
-                "A warm start of type IdenticalDataAndAlgorithm needs the training image of its parents."
+                "A warm start of type IdenticalDataAndAlgorithm needs the training image of its "
+                "parents."
             )
         return parents
 
@@ -174,7 +177,7 @@ class Tuning:
         self._table.remove(request["HyperParameterTuningJobName"])
 
     def sweep(self, since: float) -> None:
-        """End them without a word to their trials, which are training jobs and swept as such."""
+        """End them without stopping their trials, which are training jobs and ended as such."""
         for row in [row for row in list(self._table.rows.values()) if row["CreationTime"] > since]:
             row["_trials"].abandon()
 

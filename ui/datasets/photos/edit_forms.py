@@ -19,8 +19,8 @@ from ui.text import count, plain
 
 
 def offer(version: Version, chosen: Sequence[str], *, key: str, why: str) -> None:
-    """What can be done with these photos, by path; a wall of this `key` selects nothing any more
-    when it is done."""
+    """Draw the edits of these photos, by path. After an edit, the selection of the wall `key` is
+    cleared."""
     with st.popover("Relabel", icon=":material/label:"):
         _relabel(version, key, chosen, why)
     with st.popover("Move", icon=":material/swap_horiz:"):
@@ -49,7 +49,7 @@ def _move(version: Version, key: str, chosen: Sequence[str], why: str) -> None:
     split = choices.segment_or_none(
         "To", list(settings.SPLITS), label=str.capitalize, key=f"{key}_split"
     )
-    st.caption("Copies of the same bytes move along.")
+    st.caption("Exact duplicates move with them.")
     reason = _reason(key, "move", why)
     st.button(
         f"Move {count(len(chosen), 'photo')}",
@@ -62,7 +62,7 @@ def _move(version: Version, key: str, chosen: Sequence[str], why: str) -> None:
 
 
 def _leave_out(version: Version, key: str, chosen: Sequence[str], why: str) -> None:
-    st.caption("They stay in the dataset and can come back, but no split gets them.")
+    st.caption("They stay in the dataset but are in no split. *Move* returns them to one.")
     reason = _reason(key, "leave_out", why)
     st.button(
         f"Leave out {count(len(chosen), 'photo')}",

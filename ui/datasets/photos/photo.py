@@ -19,7 +19,7 @@ from core.models.photo_record import Answer, Record
 from core.models.store import Model
 from ui import links, messages
 from ui.datasets import links as dataset_links
-from ui.datasets.photos import photo_facts, selection
+from ui.datasets.photos import edit_forms, photo_facts
 from ui.shared import photo_wall, thumbnails
 from ui.text import plain
 
@@ -87,7 +87,7 @@ def _edits(version: Version, record: Record) -> None:
     if record.row["problem"] and not record.is_left_out:
         return
     with st.container(horizontal=True):
-        selection.offer(version, [record.path], key="ds_photo", why="")
+        edit_forms.offer(version, [record.path], key="ds_photo", why="")
 
 
 def _go(photo: str) -> None:

@@ -58,8 +58,8 @@ def wall(
 
 
 def actions(version: Version, *, key: str, why: str, suggestions: Mapping[str, str]) -> None:
-    """What can be done with the photos selected on the wall `key`, at the foot of the page while
-    any is."""
+    """Draw the edits of the photos selected on the wall `key`, at the bottom of the page, while any
+    is selected."""
     chosen = walls.selected(key)
     if not chosen:
         return
@@ -103,7 +103,7 @@ def _tiles(
 
 
 def _tile(row: Mapping[Hashable, Any], words: str, group: str, mark: str, boxes: bool) -> Photo:
-    """`mark` is what the draft does with the photo, '' where nothing."""
+    """Return the tile of a row; `mark` is what the draft changes about the photo, or ''."""
     tone, box = "", thumbnails.NO_BOX
     if row.get("problem"):
         tone = "wrong"

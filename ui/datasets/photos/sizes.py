@@ -1,5 +1,4 @@
-"""How large the photos are and of what shape: two charts that filter the photos when something
-in them is drawn around."""
+"""The sizes and shapes of the photos: two charts whose selections filter the photos."""
 
 from __future__ import annotations
 
@@ -22,24 +21,24 @@ ACCENT = charts.PALETTE[1]
 
 
 def show(version: Version, query: Query) -> None:
-    """Both charts, of what passes the other filters; a range that is drawn goes into the
+    """Draw both charts for the photos that pass the other filters; a selected range goes into the
     address."""
     cells, bars = photo_sizes.histograms(version.manifest_path, query)
     if cells.empty:
         return
     now = {name: (low, high) for name, low, high in query.ranges}
-    # The range that counts is drawn by the chart itself, from the address: a new one begins with a
-    # chart that has no selection.
+    # The chart draws the current range from the address, so a new range starts with a new chart
+    # without a selection.
     key = f"{version.dataset_id}_{version.id}_{sorted(now.items())}"
     left, right = st.columns([3, 2])
     with left:
         drawn = _chart(
-            _cells(cells, now), f"ds_sizes_{key}", "How many photos are of which width and height"
+            _cells(cells, now), f"ds_sizes_{key}", "Number of photos by width and height"
         )
     with right:
         drawn = {
             **drawn,
-            **_chart(_bars(bars, now), f"ds_shapes_{key}", "How many photos are of which shape"),
+            **_chart(_bars(bars, now), f"ds_shapes_{key}", "Number of photos by aspect ratio"),
         }
     tables = {"width": cells, "height": cells, "aspect": bars}
     found = {
@@ -54,7 +53,7 @@ def show(version: Version, query: Query) -> None:
 
 
 def forget() -> None:
-    """Takes the ranges out of the address and draws the page again."""
+    """Remove the ranges from the address and draw the page again."""
     links.set_parameters(**dict.fromkeys(RANGES, ""))
     st.session_state["ds_page"] = 1
     st.rerun()

@@ -1,1 +1,1 @@
-"""Endpoints here: a process that serves one model over HTTP, and a client that asks it."""
+"""Endpoints on this workstation: a process that serves one model over HTTP, and its client."""

@@ -82,8 +82,7 @@ class Service:
         self._durations: deque[float] = deque(maxlen=KEPT_DURATIONS)
 
     async def answers(self, photos: Sequence[tuple[bytes, str]]) -> list[Answer | BaseException]:
-        """Return for each photo (bytes, content type) its answer or the raised exception, in
-        order."""
+        """Return each photo's answer or exception, in order; photos are (bytes, content type)."""
         loop = asyncio.get_running_loop()
         waiting = [Waiting(body, kind, loop.create_future()) for body, kind in photos]
         self.waiting += len(waiting)

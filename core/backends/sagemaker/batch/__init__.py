@@ -1,1 +1,1 @@
-"""Batch transform jobs: what goes to the bucket, and the answers that come back."""
+"""Transform jobs on SageMaker: their input, their answers, and the watcher."""

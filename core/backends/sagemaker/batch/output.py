@@ -138,8 +138,7 @@ class _Reading:
         return {row: made for row, made in found if not _is_open(made)}
 
     def end(self, start: int) -> int:
-        """Return the row after the last one with an answer, from `start` on; `start` if none
-        has."""
+        """Return the row after the last answer, from `start` on; `start` if there is none."""
         end = row = start
         for batch in items.batches(sources.list_of(self.folder), BATCH, start):
             for item in batch:

@@ -41,8 +41,7 @@ def send(
     report: Callable[[int], None],
     check_stop: Callable[[], None],
 ) -> dict[str, str]:
-    """Shrink and upload photos: target key -> a function that reads it. Return the problems by
-    target."""
+    """Shrink and upload photos: target key -> reader. Return the problems by target."""
     problems: dict[str, str] = {}
     for number, (target, read) in enumerate(wanted.items(), 1):
         check_stop()

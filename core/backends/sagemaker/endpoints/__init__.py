@@ -1,1 +1,1 @@
-"""Endpoints on SageMaker: made, watched, measured, and the answers that they keep."""
+"""Endpoints on SageMaker: creation, watcher, figures and captured requests."""

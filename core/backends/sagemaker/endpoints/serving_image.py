@@ -60,9 +60,9 @@ class Server:
         """Return its support status in a sentence."""
         if self.ends is None:
             return "AWS has not announced an end of support for this image."
-        words = "AWS supports this image with patches until"
+        words = "AWS provides security patches for this image until"
         if self.is_past_its_end:
-            words = "AWS has stopped security patches for this image on"
+            words = "AWS stopped security patches for this image on"
         return f"{words} {self.ends:%Y-%m-%d}."
 
 

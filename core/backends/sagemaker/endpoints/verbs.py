@@ -42,15 +42,13 @@ Refresh = Callable[[Job], Job]
 
 
 def check(spec: EndpointSpec) -> None:
-    """Raise UserError, naming the field, for a spec that SageMaker rejects or that makes no
-    sense."""
+    """Raise UserError, naming the field, for a spec that SageMaker can't run."""
     account = accounts.required()
     if spec.attached:
         if spec.resources or spec.seconds or spec.capture_share:
             raise UserError(
                 "Fieldmark does not change an attached endpoint: leave out instances, auto-stop "
-                "and "
-                "monitoring.",
+                "and monitoring.",
                 field="attached",
             )
         return
@@ -158,8 +156,7 @@ def most_bytes(endpoint: Endpoint) -> int:
 
 
 def connect(endpoint: Endpoint) -> Callable[[bytes, str], bytes]:
-    """Return a function that sends one photo. boto3 reuses connections; one client serves all
-    threads."""
+    """Return a function that sends one photo; all threads share one client."""
     region = _hosted(endpoint).region
     client = connection.client("sagemaker-runtime", region=region, read_seconds=INVOKE_SECONDS)
     name = platform_name(endpoint)

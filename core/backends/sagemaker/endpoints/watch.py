@@ -62,8 +62,7 @@ SMOKE_SECONDS = 300.0
 
 
 def run(worker: Worker) -> None:
-    """Watch until the deadline, or until the endpoint is deleted on AWS; raise as a worker
-    expects."""
+    """Watch until the deadline or a deletion on AWS; raise as a worker expects."""
     EndpointWatcher(worker).run()
 
 
@@ -311,8 +310,7 @@ class EndpointWatcher:
         return failures.explained(given)
 
     def _remove(self) -> None:
-        """Delete endpoint, configuration and model; retried until AWS confirms, because it costs
-        money."""
+        """Delete endpoint, configuration and model; retried, because they cost money."""
         if self.spec.attached:
             return
         if self.facts.get("scaled"):

@@ -1,1 +1,1 @@
-"""What runs and what is kept on the account, what it costs, and how it is cleaned up."""
+"""Running resources in the account, their cost, and the clean-up of unused ones."""

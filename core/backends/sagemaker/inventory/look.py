@@ -80,8 +80,7 @@ def look(account: Account) -> Running:
 
 
 def look_beside(older_than: float) -> None:
-    """Refresh the stored answer in a thread if it is older than this many seconds; return at
-    once."""
+    """Refresh the stored answer in a thread if it is older than this; return at once."""
     try:
         account = accounts.load()
     except NotFound:

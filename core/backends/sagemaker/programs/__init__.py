@@ -1,1 +1,1 @@
-"""A job as a program that repeats it by hand."""
+"""A job as a program that repeats it without Fieldmark."""

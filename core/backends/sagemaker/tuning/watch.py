@@ -374,7 +374,7 @@ class Tuning:
 
 
 def _why_over(described: Mapping[str, Any], board: leaderboard.Board) -> str:
-    """As the page says it: It ended because ..."""
+    """Return why the search ended, for the tuning job's page."""
     details = described.get("TuningJobCompletionDetails", {})
     enough = described.get("HyperParameterTuningJobConfig", {}).get(
         "TuningJobCompletionCriteria", {}
@@ -388,11 +388,10 @@ def _why_over(described: Mapping[str, Any], board: leaderboard.Board) -> str:
     ):
         return f"trial {best.number} reached the target: {best.value:.4f}"
     if details.get("NumberOfTrainingJobsObjectiveNotImproving"):
-        return (
-            f"{details['NumberOfTrainingJobsObjectiveNotImproving']} trials brought no improvement"
-        )
+        number = details["NumberOfTrainingJobsObjectiveNotImproving"]
+        return f"{number} trials in a row without improvement"
     done = sum(trial.state.is_finished for trial in board.trials)
-    return f"all {done} trials are done"
+    return f"all {done} trials ran"
 
 
 def _seconds(described: Mapping[str, Any], *names: str) -> float | None:
