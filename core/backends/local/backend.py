@@ -282,8 +282,8 @@ def _bury(job: Job) -> Job:
     if files.is_full(job.folder.path):
         why = "the disk is full"
     reason = (
-        f"The process that ran this job died without a word: {why}. Its log is kept. "
-        "Resume it to go on from its last checkpoint."
+        f"The job's process exited unexpectedly: {why}. Its log is kept. "
+        "Resume the job to continue from its last checkpoint."
     )
     status = replace(
         job.status, state=State.FAILED, reason=reason, cause=Cause.DIED, ended=time.time()
