@@ -62,7 +62,7 @@ def test_fault_31_a_disk_that_is_full_for_the_log(toys: Toys) -> None:
 def test_fault_31_a_disk_that_is_full_for_the_status(toys: Toys) -> None:
     job = ended(LOCAL, toys.train(RUNS, file_bytes=100))
     assert job.state is State.FAILED
-    assert "died without a word" in job.status.reason
+    assert "exited unexpectedly" in job.status.reason
     assert [found.id for found in jobs.readable()] == [job.id]
 
 

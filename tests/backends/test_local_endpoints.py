@@ -205,7 +205,7 @@ def test_a_server_that_is_killed_is_failed_at_once_and_past_a_proxy(
     until(lambda: not locks.is_locked(job.folder.lock), "the lock is free")
     (endpoint,) = LOCAL.endpoints()
     assert endpoint.state is EndpointState.FAILED
-    assert "died without a word" in endpoint.reason
+    assert "exited unexpectedly" in endpoint.reason
     with pytest.raises(BackendError, match="does not answer"):
         LOCAL.invoke(endpoint, png("triangle"), "image/png")
     LOCAL.delete(endpoint)

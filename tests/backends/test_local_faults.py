@@ -58,7 +58,7 @@ def test_fault_27_a_worker_that_is_killed_takes_its_trainer_with_it(toys: Toys) 
     assert trainer.is_running(), "the trainer outlives its worker until somebody looks"
     job = LOCAL.refresh(job)
     assert job.state is State.FAILED
-    assert "died without a word" in job.status.reason
+    assert "exited unexpectedly" in job.status.reason
     assert jobs.read(job.id) == job, "the end is written, not only shown"
     assert LOCAL.refresh(job) == job, "and stays"
     gone(job)

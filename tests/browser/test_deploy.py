@@ -213,7 +213,7 @@ def test_an_endpoint_that_is_killed_says_so_and_is_started_again(
 ) -> None:
     opened(app, page, served)
     os.kill(jobs.read(served.id).status.pid or 0, signal.SIGKILL)
-    page.get_by_text("died without a word").first.wait_for()
+    page.get_by_text("exited unexpectedly").first.wait_for()
     steps.settle(page)
     steps.press(page, "Start again")
     page.get_by_text("Live", exact=True).first.wait_for()

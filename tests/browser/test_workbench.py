@@ -1,4 +1,4 @@
-"""The workbench in the browser: a folder dropped, a wrong label found, mended and trained on; links
+"""The workbench in the browser: a folder dropped, a wrong label found, corrected and trained on; links
 that bring every view back."""
 
 from __future__ import annotations

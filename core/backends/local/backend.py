@@ -119,7 +119,7 @@ class LocalBackend(Backend):
         return self._submit(spec, WORKER)
 
     def refresh(self, job: Job) -> Job:
-        # The lock first: a worker writes its last status before it lets go, so a free lock and an
+        # The lock first: a worker writes its last status before it releases it, so a free lock and an
         # unfinished status read after it can only mean that the worker died.
         with files.there(job.folder.path, "job"):
             held = locks.is_locked(job.folder.lock)
@@ -215,7 +215,7 @@ class LocalBackend(Backend):
         process.wait(timeout=settings.STOP_SECONDS)
 
     def _still_there(self, job: Job) -> Job | None:
-        """The job refreshed, or None where another session has deleted it since it was listed."""
+        """The job refreshed, or None if another session has deleted it since it was listed."""
         try:
             return self.refresh(job)
         except NotFound:
@@ -282,8 +282,8 @@ def _bury(job: Job) -> Job:
     if files.is_full(job.folder.path):
         why = "the disk is full"
     reason = (
-        f"The process that ran this job died without a word: {why}. Its log is kept. "
-        "Resume it to go on from its last checkpoint."
+        f"The job's process exited unexpectedly: {why}. Its log is kept. "
+        "Resume the job to continue from its last checkpoint."
     )
     status = replace(
         job.status, state=State.FAILED, reason=reason, cause=Cause.DIED, ended=time.time()

@@ -193,7 +193,7 @@ def failure(folder: RunFolder, code: int, was_full: bool = False) -> Failed:
 
 
 def _said(folder: RunFolder) -> str | None:
-    """The script's own reason; None where it left none."""
+    """Return the script's own reason; None if it left none."""
     try:
         return folder.failure.read_text(errors="replace").strip()
     except FileNotFoundError:

@@ -269,8 +269,8 @@ class Tuner:
         self.worker.note(**self._concerns())
 
     def _concerns(self) -> dict[str, str]:
-        """Which other job a running trial waits for, and that one gives no sign of life: it holds
-        for the search."""
+        """Return the notes of running trials, which apply to the search: the job that one waits
+        for, and that one shows no activity."""
         found: dict[str, str] = {}
         for trial in self._running():
             with suppress(NotFound):

@@ -33,7 +33,7 @@ Known = TypeVar(
 
 
 def training_spec(job: jobs.Job) -> TrainingSpec:
-    """The spec of a training job, read back from its folder. Raises NotFound where another version
+    """The spec of a training job, read back from its folder. Raises NotFound if another version
     wrote one that can't be read."""
     return _read_back(TrainingSpec, job)
 
