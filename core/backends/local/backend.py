@@ -119,8 +119,8 @@ class LocalBackend(Backend):
         return self._submit(spec, WORKER)
 
     def refresh(self, job: Job) -> Job:
-        # The lock first: a worker writes its last status before it releases the lock, so a free lock
-        # and an unfinished status read after it can only mean that the worker died.
+        # The lock first: a worker writes its last status before it releases the lock, so a free
+        # lock and an unfinished status read after it can only mean that the worker died.
         with files.there(job.folder.path, "job"):
             held = locks.is_locked(job.folder.lock)
             now = jobs.read(job.id)
