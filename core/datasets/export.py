@@ -271,7 +271,7 @@ def _folder_name(label: str) -> str:
     name that an import recognises."""
     if "/" in label or "\\" in label or label in (".", ".."):
         raise UserError(
-            f"The class {label!r} can't be the name of a folder. Relabel it, then export."
+            f"The class {label!r} can't be a folder name. Relabel its photos, then export again."
         )
     name = f"_{label}" if is_junk(label) else label
     return (
@@ -282,7 +282,7 @@ def _folder_name(label: str) -> str:
 
 
 def _file_name(path: str) -> PurePosixPath:
-    """The file's own name, without what no archive may have in one."""
+    """Return the file's name without characters that are not allowed in an archive."""
     file = PurePosixPath(re.sub(r"[\x00-\x1f\x7f\\]", "_", PurePosixPath(path).name))
     return (
         file.with_name(_cut(file.stem) + file.suffix)
@@ -292,7 +292,7 @@ def _file_name(path: str) -> PurePosixPath:
 
 
 def _cut(name: str) -> str:
-    """The beginning of a name, with room for what tells it from others of the same beginning."""
+    """Return the beginning of a name, with room for a suffix that makes it unique."""
     return name.encode()[: MAX_NAME_BYTES - 20].decode(errors="ignore")
 
 
@@ -301,6 +301,6 @@ def _opened(path: Path, shown: str) -> IO[bytes]:
         return path.open("rb")
     except OSError as error:
         raise FieldmarkError(
-            f"{shown} can't be read any more ({error.strerror}). Bring it back, or leave it out, "
-            "then export."
+            f"{shown} can't be read ({error.strerror}). Restore the file or leave the photo out, "
+            "then export again."
         ) from error

@@ -220,8 +220,8 @@ def _usable(frame: pd.DataFrame) -> pd.Series:
     usable = (frame["problem"] == "") & (frame["label"] != "")
     if not usable.any():
         raise UserError(
-            "There are no usable images with a label in this dataset. Bring in images, or label "
-            "some, then make the split."
+            "This dataset has no usable photos with a label. Import photos or label some, then "
+            "split them."
         )
     return usable
 

@@ -74,7 +74,7 @@ def earlier_seconds(job: Job, others: Sequence[Job]) -> Mapping[str, float]:
 def _kind(job: Job) -> tuple[object, ...]:
     setup = setup_of(job.spec.get("hyperparameters", {}))
     data = (job.spec.get("dataset_id"), job.spec.get("version_id"))
-    return (*data, job.backend, setup.arch, setup.mode, setup.epochs)
+    return (*data, job.backend, setup.arch, setup.mode, setup.optimizer, setup.epochs)
 
 
 @lru_cache(maxsize=4096)

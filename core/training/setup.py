@@ -9,19 +9,22 @@ from functools import lru_cache
 from core.errors import UserError
 from core.training import script as scripts
 
+LBFGS = "lbfgs"
 MODES = {"frozen": "frozen", "finetune": "fine-tuned"}
 
 
 @dataclass(frozen=True)
 class Setup:
     """The preset ("" for a chosen architecture), the architecture with its image size, the mode as
-    a person reads it, the most epochs (0 if unknown), and whether training may end before them."""
+    a person reads it, the most epochs (0 if unknown), whether training may end before them, and the
+    optimizer."""
 
     preset: str
     arch: str
     mode: str
     epochs: int
     may_end_early: bool
+    optimizer: str = ""
 
     @property
     def is_finetuned(self) -> bool:
@@ -57,5 +60,6 @@ def _setup(given: tuple[tuple[str, str], ...]) -> Setup:
         str(resolved["arch"]),
         MODES.get(mode, mode),
         epochs,
-        resolved["optimizer"] == "lbfgs" or 0 < patience < epochs,
+        resolved["optimizer"] == LBFGS or 0 < patience < epochs,
+        str(resolved["optimizer"]),
     )

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.training import metrics
-from core.training.setup import Setup
+from core.training.setup import LBFGS, Setup
 
 Rows = Sequence[dict[str, float]]
 FEATURES, TRAINING, TEST = "features", "training", "test"
-# A head on cached features and the artifact, if no earlier job says how long they take.
+# A head trained by lbfgs and the artifact, if no earlier training says how long they take.
 HEAD_SECONDS = 8.0
 # Scoring every photo once and writing the model, as a share of one epoch of fine-tuning.
 TEST_SHARE_OF_EPOCH = 0.5
@@ -94,13 +94,22 @@ def _after(stage: Stage, rows: Rows, setup: Setup, earlier: Mapping[str, float])
     if stage.name == FEATURES:
         if setup.is_finetuned:
             return _finetuning(earlier)
-        return earlier.get("training", HEAD_SECONDS)
+        return _head(setup, earlier)
     if not setup.is_finetuned:
         return 1.0
     if "evaluation" in earlier:
         return earlier["evaluation"]
     epochs_left = max(1, setup.epochs - stage.done + 1)
     return TEST_SHARE_OF_EPOCH * rows[-1].get("eta_seconds", 0.0) / epochs_left
+
+
+def _head(setup: Setup, earlier: Mapping[str, float]) -> float | None:
+    """The seconds of training a head; short for lbfgs, else only an earlier training can tell."""
+    if "training" in earlier:
+        return earlier["training"]
+    if setup.optimizer == LBFGS:
+        return HEAD_SECONDS
+    return None
 
 
 def _finetuning(earlier: Mapping[str, float]) -> float | None:

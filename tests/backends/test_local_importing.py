@@ -1,4 +1,4 @@
-"""Import jobs: photos in, a dataset out, or nothing at all."""
+"""Import jobs create a complete dataset, or nothing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def uploaded(photos: Path) -> Path:
-    """The photos as an archive that a browser sent."""
+    """Return the photos as an uploaded archive."""
     return Path(shutil.make_archive(str(settings.uploads_dir() / "1a2b3c"), "zip", photos))
 
 
@@ -77,7 +77,7 @@ def test_fault_06_an_upload_that_is_refused_says_why_and_is_removed(home: Path) 
 def test_fault_10_a_folder_outside_the_import_roots_is_refused(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The roots of the app hold in its worker as well."""
+    """The app's import roots apply in its worker, too."""
     (tmp_path / "allowed").mkdir()
     monkeypatch.setenv("FIELDMARK_IMPORT_ROOTS", str(tmp_path / "allowed"))
     job = ended(LOCAL, LOCAL.import_dataset(ImportSpec("Shapes", "folder", str(photos))))
@@ -122,7 +122,7 @@ def test_a_stop_ends_an_import_that_large_photos_hold_up(photos: Path, tmp_path:
 
 
 def test_work_that_never_answers_is_given_up_by_a_stop(home: Path) -> None:
-    """What it was making is removed."""
+    """The unfinished dataset is removed."""
 
     class Asked:
         stopping = True
@@ -152,7 +152,7 @@ def test_work_that_ends_gives_its_result_or_its_error(home: Path) -> None:
 def test_an_upload_that_cannot_be_submitted_is_removed(
     photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As on a disk that is full."""
+    """Simulate a full disk."""
     archive = uploaded(photos)
     shutil.rmtree(settings.home() / "jobs", ignore_errors=True)
     (settings.home() / "jobs").write_text("no folder")

@@ -1,5 +1,4 @@
-"""A look into a source before it is imported, as jobs: the plan that is kept, changed, carried out,
-and tried again."""
+"""Preview jobs: the plan is stored, changed, imported, and imported again after a failure."""
 
 from __future__ import annotations
 
@@ -31,7 +30,7 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def looked(spec: PlanSpec) -> Job:
+def previewed(spec: PlanSpec) -> Job:
     job = ended(LOCAL, LOCAL.plan(spec))
     assert job.state is State.COMPLETED, job.status.reason
     return job
@@ -44,7 +43,7 @@ def imported(spec: PlanSpec, job: Job, name: str = "Birds") -> Job:
 
 def test_a_plan_is_changed_and_carried_out(photos: Path) -> None:
     spec = PlanSpec("in", "folder", str(photos))
-    job = looked(spec)
+    job = previewed(spec)
     assert plan_store.load_plan(job.folder.output).photos == 8
     assert store.datasets() == []
     decisions = plan_store.load_decisions(job.folder.output)
@@ -65,7 +64,7 @@ def test_an_archive_is_unpacked_once_and_kept_until_it_is_imported(photos: Path)
     archive = inbox.new_archive()
     shutil.move(shutil.make_archive(str(photos.parent / "in"), "zip", photos), archive)
     spec = PlanSpec("in", "archive", str(archive), shown="in.zip")
-    job = looked(spec)
+    job = previewed(spec)
     assert not archive.exists()
     (left,) = [
         left
@@ -96,7 +95,7 @@ def test_an_archive_is_unpacked_once_and_kept_until_it_is_imported(photos: Path)
 
 
 def test_a_plan_of_more_photos_makes_the_next_version(photos: Path) -> None:
-    first = looked(PlanSpec("in", "folder", str(photos)))
+    first = previewed(PlanSpec("in", "folder", str(photos)))
     done = imported(PlanSpec("in", "folder", str(photos), id=first.id), first)
     version = store.latest(str(done.status.progress["dataset_id"]))
     more = made.class_folders(photos.parent / "more", {"crow": 2, "jay": 3})
@@ -108,7 +107,7 @@ def test_a_plan_of_more_photos_makes_the_next_version(photos: Path) -> None:
         version_id=version.id,
         into_own_folder=True,
     )
-    done = imported(spec, looked(spec))
+    done = imported(spec, previewed(spec))
     assert done.state is State.COMPLETED, done.status.reason
     assert store.latest(version.dataset_id).classes == ("crow", "jay", "owl")
 
@@ -124,7 +123,7 @@ def test_an_impossible_preview_says_why(photos: Path, path: str, words: str) -> 
 
 
 def test_a_preview_is_deleted_after_a_week(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    job = looked(PlanSpec("in", "folder", str(photos)))
+    job = previewed(PlanSpec("in", "folder", str(photos)))
     leftovers.sweep()
     assert job.folder.path.exists()
     monkeypatch.setattr(settings, "PLAN_SECONDS", -1)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from core import backends
 from core.datasets import store
@@ -91,7 +93,9 @@ def test_a_running_job_is_watched_stopped_and_resumed(
         "([node, before]) => node.innerText != before", arg=[moving.element_handle(), before]
     )
     steps.press(page, "Stop")
+    steps.say(page, "Stopped: Long one")
     ended(page, "Stopped")
+    expect(page).to_have_title(re.compile("^Stopped: Long one"))
     assert jobs.read(job.id).state is State.STOPPED
     reached = epochs(job)
 
@@ -140,3 +144,21 @@ def test_fault_29_a_failed_job_says_why(
     alert = page.locator('[data-testid="stAlert"]').first.inner_text()
     assert "resnet18" in alert
     assert "lite0" in alert
+
+
+def test_a_click_on_a_row_opens_its_job_and_a_box_selects(
+    app: App, page: Any, version: store.Version
+) -> None:
+    job = backends.LOCAL.train(TrainingSpec("Linear", version.dataset_id, version.id, SMALL))
+    wait_for(job)
+    steps.visit(page, app.url, "train")
+    table = page.locator('[data-testid="stDataFrame"]').first
+    table.scroll_into_view_if_needed()
+    box = table.bounding_box()
+    page.mouse.click(box["x"] + 17, box["y"] + 50)
+    expect(page.locator(".st-key-tr_selected_tag button").first).to_be_enabled()
+    page.mouse.click(box["x"] + 240, box["y"] + 50)
+    page.wait_for_function("id => window.location.href.includes(`job=${id}`)", arg=job.id)
+    steps.say(page, "Completed")
+    page.go_back()
+    steps.say(page, "Training jobs")

@@ -54,7 +54,9 @@ def drag(page: Any, place: dict[str, float], corners: list[tuple[float, float]])
     page.mouse.up()
 
 
-def test_a_wrong_label_is_found_mended_and_trained_on(app: App, page: Any, tmp_path: Path) -> None:
+def test_a_wrong_label_is_found_corrected_and_trained_on(
+    app: App, page: Any, tmp_path: Path
+) -> None:
     photos = drawn(tmp_path / "birds")
     steps.visit(page, app.url, "datasets?view=import")
     steps.choose(page, "Drop a folder")
@@ -77,10 +79,10 @@ def test_a_wrong_label_is_found_mended_and_trained_on(app: App, page: Any, tmp_p
     steps.say(page, "1 relabelled")
     steps.press(page, "Make the version")
     steps.say(page, "From v1 to v2: 1 relabelled")
-    (mended,) = store.manifest_of(store.latest(only_dataset().id), filters=[("path", "==", WRONG)])[
-        "label"
-    ]
-    assert mended == "Cardinal"
+    (corrected,) = store.manifest_of(
+        store.latest(only_dataset().id), filters=[("path", "==", WRONG)]
+    )["label"]
+    assert corrected == "Cardinal"
 
     steps.press(page, "Train now")
     steps.say(page, "Running for")

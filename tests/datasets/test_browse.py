@@ -1,4 +1,4 @@
-"""Pages of a manifest: every filter and order gives what pandas gives on the whole of it."""
+"""Pages of a manifest: every filter and order gives the same rows as pandas on the whole table."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ CASES: list[tuple[Query, Passes]] = [
 
 @pytest.mark.parametrize("group", [7, 1000])
 @pytest.mark.parametrize(("query", "passes"), CASES)
-def test_pages_are_slices_of_what_passes(
+def test_pages_are_slices_of_the_rows_that_pass(
     query: Query,
     passes: Passes,
     group: int,
@@ -141,7 +141,7 @@ def test_the_position_of_a_photo_is_its_place_in_the_pages(
     assert (browse.position(tmp_path / "m", query, other) is None) == bool(split)
 
 
-def test_what_can_not_be_asked_is_refused() -> None:
+def test_unknown_orders_and_ranges_are_refused() -> None:
     with pytest.raises(UserError, match="can't be sorted"):
         Query(sort="__class__")
     with pytest.raises(UserError, match="ranges"):

@@ -1,4 +1,4 @@
-"""CUB-200-2011 by one button: downloaded or given, checked, all species or some, and only what was asked for unpacked."""
+"""Import CUB-200-2011: downloaded or from an archive, checked, all species or some."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TWO = ("Cardinal", "Northern Flicker")
 
 @pytest.fixture
 def tgz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small CUB_200_2011.tgz of three species, with what the real one has beside; published at no address yet."""
+    """A small CUB_200_2011.tgz of three species, with the other files of the real one."""
     root = made.cub(tmp_path / "CUB_200_2011", 10, absent=[1030])
     for name in (
         "attributes/image_attribute_labels.txt",
@@ -50,7 +50,7 @@ def tgz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def script(tgz: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
-    """The archive on a server that drops the connection twice and sends wrong bytes the first time."""
+    """The archive on a server that drops the connection twice and first sends wrong bytes."""
     data = tgz.read_bytes()
     script = Script(data, drops=[len(data), 5000, 3000], wrong=[bytes(len(data))])
     with serving(script) as address:
@@ -118,7 +118,7 @@ def test_an_archive_that_is_there_already(tgz: Path) -> None:
 
 def test_an_archive_that_is_another_one_is_refused_with_its_md5(tgz: Path, home: Path) -> None:
     tgz.write_bytes(tgz.read_bytes()[:-100])
-    with pytest.raises(UserError, match="cut short") as refusal:
+    with pytest.raises(UserError, match="may be incomplete") as refusal:
         importing.run_import(ImportSource("cub", tgz), "Birds")
     assert download.md5(tgz) in str(refusal.value)
     assert store.datasets() == []

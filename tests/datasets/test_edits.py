@@ -1,4 +1,4 @@
-"""Edits, drafts and history: what changes makes a new version, says what, why and when, and can be taken back."""
+"""Edits, drafts and history: edits create a version, record what, why and when, and can be reverted."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_each_edit_makes_a_version_and_leaves_its_parent_alone(first: store.Vers
     assert first.manifest_path.read_bytes() == before
 
 
-def test_what_was_left_out_stays_out_of_every_later_split_until_it_is_moved_back(
+def test_photos_left_out_stay_out_of_later_splits_until_they_are_moved(
     first: store.Version,
 ) -> None:
     [path] = paths(first, "Crow", "train", 1)
@@ -75,7 +75,7 @@ def test_what_was_left_out_stays_out_of_every_later_split_until_it_is_moved_back
     assert history.diff(third, fourth).changes["what"].tolist() == [history.BACK]
 
 
-def test_a_new_split_keeps_the_mended_labels_and_can_bring_a_class_back(
+def test_a_new_split_keeps_corrected_labels_and_can_return_a_class(
     first: store.Version,
 ) -> None:
     [path] = paths(first, "Crow", "train", 1)
@@ -101,7 +101,7 @@ def test_copies_of_the_same_bytes_move_together_and_are_relabelled_one_by_one(
     assert (row(named, one)["label"], row(named, other)["label"]) == ("Jay", "Crow")
 
 
-def test_a_diff_says_what_why_and_when_and_keeps_the_last_reason(first: store.Version) -> None:
+def test_a_diff_has_what_why_and_when_with_the_last_reason(first: store.Version) -> None:
     path, other = paths(first, "Crow", "train", 2)
     second = edits.make(first, [edits.relabel([path, other], "Jay", "first thought")], "Pass one")
     third = edits.make(
@@ -134,7 +134,7 @@ def test_versions_of_two_datasets_are_not_compared(first: store.Version, tmp_pat
         history.diff(first, store.add_dataset("Other", tmp_path, "x", frame, {}, split=HOW))
 
 
-def test_reverting_takes_one_versions_changes_back_and_leaves_the_later_ones(
+def test_reverting_undoes_one_version_and_keeps_later_changes(
     first: store.Version,
 ) -> None:
     path, other = paths(first, "Crow", "train", 2)
@@ -151,7 +151,7 @@ def test_reverting_takes_one_versions_changes_back_and_leaves_the_later_ones(
     assert store.manifest_of(plain).equals(store.manifest_of(second))
 
 
-def test_reverting_a_change_of_classes_brings_the_rows_back(first: store.Version) -> None:
+def test_reverting_a_change_of_classes_restores_the_rows(first: store.Version) -> None:
     second = history.resplit(first, HOW, ["Crow", "Owl"], "two classes")
     third = history.revert(second, second)
     assert store.manifest_of(third).equals(store.manifest_of(first))
@@ -170,7 +170,7 @@ def test_reverting_a_change_of_classes_brings_the_rows_back(first: store.Version
         (lambda path: Step("paint", {path: "red"}), "no edit"),
     ],
 )
-def test_what_cannot_be_done_is_refused_in_words(
+def test_invalid_edits_are_refused_with_the_reason(
     first: store.Version, step: object, words: str
 ) -> None:
     assert callable(step)
@@ -179,7 +179,7 @@ def test_what_cannot_be_done_is_refused_in_words(
     assert len(store.versions(first.dataset_id)) == 1
 
 
-def test_a_class_must_keep_something_to_learn_from(first: store.Version) -> None:
+def test_a_class_must_keep_a_photo_in_train(first: store.Version) -> None:
     every = store.manifest_of(first, filters=[("label", "==", "Crow"), ("split", "==", "train")])[
         "path"
     ].tolist()
@@ -197,7 +197,7 @@ def test_a_photo_that_cannot_be_used_stays_out(tmp_path: Path) -> None:
         edits.make(version, [edits.move([frame["path"][0]], "train")])
 
 
-def test_a_draft_gathers_undoes_and_becomes_a_version(first: store.Version) -> None:
+def test_a_draft_collects_edits_undoes_them_and_becomes_a_version(first: store.Version) -> None:
     path, other = paths(first, "Crow", "train", 2)
     assert drafts.steps(first) == []
     drafts.add(first, edits.relabel([path], "Jay"))
@@ -218,7 +218,7 @@ def test_a_draft_gathers_undoes_and_becomes_a_version(first: store.Version) -> N
     assert drafts.undo(second) == []
 
 
-def test_a_draft_refuses_what_could_not_be_done_and_keeps_the_rest(first: store.Version) -> None:
+def test_a_draft_refuses_an_invalid_edit_and_keeps_the_others(first: store.Version) -> None:
     drafts.add(first, edits.leave_out(paths(first, "Crow", "train", 1)))
     with pytest.raises(UserError):
         drafts.add(first, edits.relabel(paths(first, "Jay", "train", 1), "owl"))
@@ -264,7 +264,7 @@ def test_a_million_rows_are_edited_and_compared_in_seconds(tmp_path: Path) -> No
     assert time.process_time() - started < 120
 
 
-def test_a_new_class_is_told_before_it_is_in_a_version(first: store.Version) -> None:
+def test_a_draft_lists_its_new_classes(first: store.Version) -> None:
     one, two = paths(first, "Crow", "train", 2)
     steps = [edits.relabel([one, two], "Jay"), edits.relabel([one], "Boboli")]
     assert edits.labels_of(steps) == {one: "Boboli", two: "Jay"}

@@ -19,7 +19,7 @@ from tests.datasets import made
 
 
 def large(path: Path) -> Path:
-    """A photo of 49 megapixels that takes some tenths of a second to decode."""
+    """Write a photo of 49 megapixels, which takes some tenths of a second to decode."""
     Image.new("RGB", (7000, 7000)).save(path, compress_level=1)
     return path
 
@@ -76,7 +76,7 @@ def test_too_many_such_photos_end_the_import_in_words(
 
 
 def test_a_drive_that_never_answers_holds_nobody_who_asks_to_stop() -> None:
-    """And meanwhile it is said which photo it is."""
+    """Meanwhile the delaying photo is reported."""
     answers, said, began = threading.Event(), [], time.monotonic()
 
     def read(path: str) -> bytes:

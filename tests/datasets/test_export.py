@@ -1,4 +1,4 @@
-"""Export: what leaves can come back the same, and SageMaker can read it."""
+"""Export: an export can be imported again unchanged, and SageMaker can read it."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_the_table_has_every_row_and_column(version: store.Version) -> None:
     assert set(read["label"]) == set(SIZES)
 
 
-def test_the_table_runs_nothing_in_a_spreadsheet_unless_it_is_exact(version: store.Version) -> None:
+def test_the_table_has_no_formulas_unless_it_is_exact(version: store.Version) -> None:
     path = store.manifest_of(version, filters=[("split", "==", "train")]).iloc[0]["path"]
     hostile = edits.make(version, [edits.relabel([path], "=HYPERLINK(1)")])
     client = TestClient(Starlette(routes=export_routes.ROUTES))
@@ -110,7 +110,7 @@ def test_a_prefix_that_is_no_address_is_refused(version: store.Version, prefix: 
         export.augmented(version, "s3://bucket/x", "unused")
 
 
-def test_a_photo_that_is_gone_is_named_and_leaves_no_half_archive(
+def test_a_missing_photo_is_named_and_leaves_no_partial_archive(
     version: store.Version, tmp_path: Path
 ) -> None:
     gone = export.used(version).iloc[3]["path"]
@@ -140,24 +140,22 @@ def test_a_streamed_zip_holds_what_the_file_holds(version: store.Version, tmp_pa
         }
 
 
-def test_a_stream_says_what_is_gone_before_it_begins(
+def test_a_stream_names_a_missing_photo_before_it_starts(
     version: store.Version, tmp_path: Path
 ) -> None:
     (tmp_path / "photos" / export.used(version).iloc[3]["path"]).unlink()
-    with pytest.raises(FieldmarkError, match="not there any more"):
+    with pytest.raises(FieldmarkError, match="is missing"):
         export.stream(version)
 
 
-def test_copied_into_a_folder_they_can_be_imported_again(
-    version: store.Version, tmp_path: Path
-) -> None:
+def test_a_copy_in_a_folder_can_be_imported_again(version: store.Version, tmp_path: Path) -> None:
     target = export.into_folder(version, tmp_path / "copies")
     again = importing.run_import(importing.ImportSource("folder", target), "Again")
     assert set(store.manifest_of(again)["image_id"]) == set(store.manifest_of(version)["image_id"])
     assert again.split["kind"] == "official"
     with pytest.raises(UserError, match="there already"):
         export.into_folder(version, target)
-    with pytest.raises(UserError, match="no folder"):
+    with pytest.raises(UserError, match="does not exist"):
         export.into_folder(version, tmp_path / "no" / "where")
 
 
@@ -185,7 +183,7 @@ def client() -> TestClient:
     return TestClient(Starlette(routes=export_routes.ROUTES))
 
 
-def test_the_routes_serve_all_three_forms(client: TestClient, version: store.Version) -> None:
+def test_the_routes_serve_all_three_formats(client: TestClient, version: store.Version) -> None:
     photos = client.get("/" + export_routes.address(version, "photos.zip"))
     assert zipfile.ZipFile(io.BytesIO(photos.content)).testzip() is None
     disposition = photos.headers["content-disposition"]
@@ -209,7 +207,7 @@ def test_the_routes_serve_all_three_forms(client: TestClient, version: store.Ver
         ("{dataset}/v1/passwd.manifest?prefix=s3://b/p", "passwd"),
     ],
 )
-def test_what_can_not_be_exported_is_said(
+def test_a_failed_export_says_why(
     client: TestClient, version: store.Version, path: str, words: str
 ) -> None:
     answer = client.get("/downloads/datasets/" + path.format(dataset=version.dataset_id))

@@ -1,4 +1,4 @@
-"""More photos later: the next version of the same dataset, known bytes once, and nothing of the old version touched."""
+"""Add photos to a dataset: its next version, without known photos, and the old version unchanged."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ def version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> store.Version:
 
 @pytest.fixture
 def more(tmp_path: Path, version: store.Version) -> Path:
-    """Three new crows and four of a new class, two known photos (one under another label), a new one twice, and a broken one."""
+    """Three new crows, four photos of a new class, two known photos (one with another label), a
+    duplicate and a broken photo."""
     folder = made.class_folders(tmp_path / "more", {"Crow": 3, "Owl": 4})
     shutil.copyfile(tmp_path / "photos" / "Crow" / "000.jpg", folder / "Crow" / "known.jpg")
     shutil.copyfile(tmp_path / "photos" / "Jay" / "000.jpg", folder / "Crow" / "jay.jpg")
@@ -63,9 +64,9 @@ def test_new_photos_join_train_and_known_ones_come_once(
     assert grown.classes == ("Crow", "Jay", "Owl")
     said = " ".join(grown.report["warnings"])
     for words in (
-        "not taken twice: 2.",
-        "which keeps its own: 1.",
-        "taken once: 1.",
+        "already in the dataset: 2.",
+        "which is kept: 1.",
+        "added once: 1.",
         'New classes: "Owl"',
     ):
         assert words in said

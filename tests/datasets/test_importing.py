@@ -1,4 +1,4 @@
-"""Imports, whole: from folders, archives and the sample to a dataset, and what is refused before anything remains."""
+"""Complete imports from folders, archives and the sample; refused imports leave nothing behind."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.datasets import made
 
 @pytest.fixture(autouse=True)
 def roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder that may be imported from."""
+    """The folder from which imports are allowed."""
     path = tmp_path / "photos"
     path.mkdir()
     monkeypatch.setenv("FIELDMARK_IMPORT_ROOTS", str(path))
@@ -39,7 +39,7 @@ def roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def snapshot(folder: Path) -> dict[str, tuple[float, int]]:
-    """Name, time and size of everything below `folder`."""
+    """Return name, time and size of everything below `folder`."""
     return {
         str(path): (path.lstat().st_mtime_ns, path.lstat().st_size)
         for path in sorted(folder.rglob("*"))
@@ -51,7 +51,7 @@ def import_folder(path: Path, name: str = "Birds", **options: Any) -> store.Vers
 
 
 def refused(source: ImportSource, kind: type[Exception] = UserError, **options: Any) -> str:
-    """The message; nothing of the dataset may remain, hidden or not."""
+    """Return the error message; check that nothing of the dataset remains."""
     with pytest.raises(kind) as caught:
         run_import(source, "Birds", **options)
     assert list(settings.datasets_dir().iterdir()) == []
@@ -182,7 +182,7 @@ def test_birds12_by_its_folders(birds: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert version.split["kind"] == "stratified"
 
 
-def test_the_sample_is_unpacked_and_said_to_be_drawn() -> None:
+def test_the_sample_is_unpacked_and_marked_as_drawn() -> None:
     seen: list[ImportProgress] = []
     version = run_import(ImportSource("sample"), "Sketchbook", progress=seen.append)
     assert store.dataset(version.dataset_id).drawn
@@ -207,7 +207,7 @@ def test_progress_goes_up_and_ends(roots: Path) -> None:
 
 @pytest.mark.parametrize("reports", [0, 1, 2, 3])
 def test_a_stopped_import_leaves_nothing(reports: int, roots: Path) -> None:
-    """Stopped at its first look, and after the first, second and third report of progress: the last is the end of reading."""
+    """Stop at the first check, and after the first, second and third report of progress."""
     made.class_folders(roots, {"Crow": 60, "Owl": 60})
     seen: list[ImportProgress] = []
     assert "stopped" in refused(
@@ -231,7 +231,7 @@ except UserError as error:
 """
 
 
-def test_a_disk_that_is_full_is_said_and_leaves_nothing(roots: Path) -> None:
+def test_a_full_disk_is_reported_and_leaves_nothing(roots: Path) -> None:
     made.class_folders(roots, {"Crow": 20, "Owl": 20})
     run = subprocess.run(
         [sys.executable, "-c", LITTLE_DISK, roots],
@@ -327,7 +327,7 @@ def test_fault_13_bad_images_are_counted_and_named(roots: Path) -> None:
     assert rows["problem"].str.len().min() > 5
 
 
-def test_more_than_half_bad_is_said_and_all_bad_is_refused(roots: Path) -> None:
+def test_over_half_unusable_gives_a_warning_and_all_unusable_is_refused(roots: Path) -> None:
     made.class_folders(roots, {"Crow": 3, "Owl": 3})
     for number in range(7):
         (roots / "Crow" / f"bad{number}.jpg").write_text("no photo")
@@ -342,7 +342,7 @@ def test_more_than_half_bad_is_said_and_all_bad_is_refused(roots: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_folder_that_can_not_be_read_is_named(roots: Path) -> None:
+def test_an_unreadable_folder_is_named(roots: Path) -> None:
     made.class_folders(roots, {"Crow": 3, "Owl": 3})
     (roots / "Owl").chmod(0)
     assert "Owl can't be read" in refused(ImportSource("folder", roots))
@@ -388,7 +388,7 @@ def test_fault_19_an_official_split_that_lacks_a_class_is_kept_and_says_so(roots
     made.class_folders(roots / "test", {"Crow": 5})
     version = import_folder(roots)
     assert version.split["kind"] == "official"
-    assert any('no test photo of "Owl"' in text for text in version.report["warnings"])
+    assert any('no test photos of "Owl"' in text for text in version.report["warnings"])
 
 
 def test_bad_archives_are_refused_before_anything_remains(roots: Path) -> None:

@@ -1,4 +1,4 @@
-"""Inspections as jobs, on small drawn photos: found and kept per version, carried over to the next one, stopped, and failed in words."""
+"""Inspections as jobs, on small drawings: stored per version, used by the next version, stopped, failed."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_the_lists_and_the_map_are_kept_with_their_evidence(version: store.Versi
         assert rows["rank"].is_monotonic_increasing
 
 
-def test_a_child_shows_its_parents_findings_without_what_was_changed(
+def test_a_child_version_shows_the_issues_of_its_parent_that_still_hold(
     version: store.Version,
 ) -> None:
     issues = found(version).issues()
@@ -107,7 +107,7 @@ def test_a_child_shows_its_parents_findings_without_what_was_changed(
     assert len(left) < len(issues)
 
 
-def test_each_group_of_copies_has_one_photo_that_stands_for_it(version: store.Version) -> None:
+def test_each_group_of_copies_has_one_representative(version: store.Version) -> None:
     units = inspection.units(version)
     assert units
     points = found(version).points(["path", "image_id", "group"])
@@ -129,13 +129,13 @@ def test_photos_that_belong_together_share_a_split(tmp_path: Path) -> None:
         history.resplit(other, {**HOW, "kind": "grouped"}, ["a", "b"], "")
 
 
-def test_a_damaged_inspection_is_as_if_there_were_none(version: store.Version) -> None:
+def test_a_damaged_inspection_is_ignored(version: store.Version) -> None:
     (found(version).folder / inspection.FACTS).write_text("{")
     assert inspection.of(version) is None
     assert inspection.nearest(version) is None
 
 
-def test_a_second_look_finds_features_and_figures_kept(
+def test_a_second_inspection_uses_cached_features_and_figures(
     version: store.Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = found(version).points(["image_id"])["image_id"].tolist()
@@ -161,7 +161,7 @@ def test_the_same_spec_twice_is_one_job_and_is_read_back(version: store.Version)
     assert LOCAL.refresh(first).state in (State.STOPPED, State.COMPLETED)
 
 
-def test_photos_that_are_gone_end_the_job_in_words(version: store.Version, home: Path) -> None:
+def test_missing_photos_fail_the_job_with_the_reason(version: store.Version, home: Path) -> None:
     shutil.rmtree(home / "features")
     moved = edits.make(version, [edits.leave_out(["circle/00.png"])])
     path = home / "datasets" / version.dataset_id / "dataset.json"
@@ -172,13 +172,13 @@ def test_photos_that_are_gone_end_the_job_in_words(version: store.Version, home:
     assert inspection.of(moved) is None
 
 
-def test_training_after_an_inspection_makes_no_features_again(version: store.Version) -> None:
+def test_training_after_an_inspection_uses_its_features(version: store.Version) -> None:
     assert not models.listing()
     names = {path.name for path in (version.folder.parents[3] / "features").iterdir()}
     assert any(name.startswith("lite0-288-plain") for name in names)
 
 
-def test_the_photos_most_like_one_and_what_was_found_about_it(version: store.Version) -> None:
+def test_similar_photos_and_issues_of_one_photo(version: store.Version) -> None:
     record = photo_record.find(version, "triangle/mirrored.png")
     found = photo_record.neighbours(record, 5)
     assert found is not None

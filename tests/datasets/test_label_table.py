@@ -1,4 +1,4 @@
-"""Images with a table of labels beside them: columns by their usual names, every wrong row named."""
+"""Photos with a table of labels: usual column names, and an error for every wrong row."""
 
 from __future__ import annotations
 

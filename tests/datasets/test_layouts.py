@@ -1,4 +1,4 @@
-"""The forms in which images come: recognised where they lie, refused with a reason where nobody could tell."""
+"""Layouts of folders are recognised, or refused with a reason."""
 
 from __future__ import annotations
 
@@ -279,7 +279,7 @@ def test_folders_that_can_not_be_read_are_counted_with_an_example(as_a_stranger:
 
 @pytest.fixture
 def as_a_stranger() -> Iterator[Path]:
-    """A folder of a user who may not read everything, whoever runs the tests."""
+    """A folder of a user without permission to read everything, whoever runs the tests."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o777)
         root = os.geteuid() == 0

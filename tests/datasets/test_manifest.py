@@ -1,4 +1,4 @@
-"""Manifests: written whole or not at all, read by column, paged."""
+"""Manifests: written entirely or not at all, read by column, paged."""
 
 from __future__ import annotations
 
@@ -41,9 +41,7 @@ def test_what_is_written_is_read_again(frame: pd.DataFrame, tmp_path: Path) -> N
     assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["manifest.parquet"]
 
 
-def test_reads_only_the_columns_and_rows_that_are_asked_for(
-    frame: pd.DataFrame, tmp_path: Path
-) -> None:
+def test_only_the_requested_columns_and_rows_are_read(frame: pd.DataFrame, tmp_path: Path) -> None:
     manifest.write(frame, tmp_path / "m")
     some = manifest.read(
         tmp_path / "m",
@@ -85,7 +83,7 @@ def test_csv_has_the_same_columns_for_the_plain_reader(frame: pd.DataFrame, tmp_
         ("problem", "broken", "in use"),
     ],
 )
-def test_a_manifest_that_is_none_is_never_written(
+def test_an_invalid_manifest_is_never_written(
     column: str, value: Any, reason: str, frame: pd.DataFrame, tmp_path: Path
 ) -> None:
     frame.loc[0, column] = value

@@ -52,7 +52,7 @@ def paths(version: store.Version, **query: object) -> list[str]:
     return [path.rpartition("/")[2][:2] for path in frame["path"]]
 
 
-def test_columns_are_what_all_of_their_values_are(version: store.Version) -> None:
+def test_a_column_has_the_type_of_all_its_values(version: store.Version) -> None:
     kinds = metadata.columns_of(version.folder)
     assert kinds == {
         "group": "text",
@@ -132,12 +132,14 @@ def test_photos_are_sorted_and_those_without_a_value_come_last(version: store.Ve
         Query(metadata=(("taken", "yesterday", ""),)),
     ],
 )
-def test_what_can_not_be_asked_is_said(version: store.Version, query: Query) -> None:
+def test_an_invalid_condition_is_refused_with_the_reason(
+    version: store.Version, query: Query
+) -> None:
     with pytest.raises(UserError):
         browse.page(version.manifest_path, query)
 
 
-def test_the_next_version_knows_as_much(version: store.Version) -> None:
+def test_the_next_version_keeps_the_metadata(version: store.Version) -> None:
     after = edits.make(version, [edits.relabel(["images/03.jpg"], "owl")])
     assert metadata.of_photo(after.folder, "images/03.jpg") == metadata.of_photo(
         version.folder, "images/03.jpg"
@@ -177,7 +179,7 @@ def test_groups_stay_together_in_a_split(version: store.Version) -> None:
     assert set(frame["split"]) == {"train", "validation", "test"}
 
 
-def test_a_split_by_groups_that_are_not_there_is_refused(version: store.Version) -> None:
+def test_a_split_by_missing_groups_is_refused(version: store.Version) -> None:
     how = {"kind": "by group", "ratios": {"train": 0.8, "validation": 0.1, "test": 0.1}, "seed": 7}
     with pytest.raises(UserError, match="no groups"):
         splits.apply(store.manifest_of(version), how, None)
@@ -198,7 +200,7 @@ def test_photos_of_a_camera_say_when_and_where(tmp_path: Path) -> None:
     }
 
 
-def test_what_a_camera_wrote_that_is_damaged_is_passed_over(tmp_path: Path) -> None:
+def test_damaged_camera_data_is_ignored(tmp_path: Path) -> None:
     image = Image.fromarray(np.zeros((8, 8, 3), np.uint8))
     written = Image.Exif()
     written.get_ifd(exif.EXIF)[exif.TIME] = "0000:00:00 00:00:00"
@@ -209,9 +211,7 @@ def test_what_a_camera_wrote_that_is_damaged_is_passed_over(tmp_path: Path) -> N
     assert exif.facts(b"Exif" * 10) == {}
 
 
-def test_places_are_not_exported_unless_asked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_coordinates_are_not_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FIELDMARK_IMPORT_ROOTS", str(tmp_path))
     folder = made.class_folders(tmp_path / "in", {"crow": 4, "owl": 4})
     rows = [

@@ -1,4 +1,4 @@
-"""The map: what is alike lies together, the same photos always give the same map, and few or equal photos give one, too."""
+"""The map: similar photos are close, the same photos give the same map, and few or equal photos have one."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_pca_of_a_sample_is_nearly_that_of_all() -> None:
     assert np.abs(np.corrcoef(whole[:, 0], part[:, 0])[0, 1]) > 0.99
 
 
-def test_a_large_map_places_what_was_not_laid_out_beside_its_like(
+def test_a_large_map_places_other_photos_at_their_nearest_photo(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(projection, "TSNE_ROWS", 45)

@@ -62,7 +62,7 @@ def row_of(version: Version, entry: Entry) -> dict[str, object]:
     return dict(frame[frame["image_id"] == entry.id].iloc[0])
 
 
-def test_a_photo_is_kept_with_what_was_said_about_it() -> None:
+def test_a_photo_is_stored_with_its_prediction() -> None:
     entry = review.add(
         photo(1),
         shown="../../a\n.png",
@@ -89,7 +89,7 @@ def test_a_known_label_is_proposed_before_the_models() -> None:
     assert review.add(photo(2), shown="b").proposed == ""
 
 
-def test_the_same_photo_twice_waits_once_with_the_newer_answer_and_a_persons_word() -> None:
+def test_the_same_photo_twice_is_one_entry_with_the_newer_prediction_and_the_decision() -> None:
     review.add(photo(1), shown="a", answer=ANSWER)
     again = review.add(photo(1), shown="a", answer=[{"label": "triangle", "probability": 0.9}])
     assert (review.count(), again.proposed) == (1, "triangle")
@@ -98,7 +98,7 @@ def test_the_same_photo_twice_waits_once_with_the_newer_answer_and_a_persons_wor
     assert review.entries()[0].decided
 
 
-def test_what_is_no_photo_is_refused() -> None:
+def test_a_file_that_is_not_a_photo_is_refused() -> None:
     with pytest.raises(BadImage):
         review.add(b"<html>", shown="a.jpg")
     with pytest.raises(NotFound):
@@ -195,7 +195,7 @@ def test_a_decision_that_changes_nothing_is_refused_and_one_that_confirms_others
     assert review.count() == 0
 
 
-def test_new_photos_need_leave_to_go_into_a_persons_own_folder(
+def test_new_photos_need_permission_to_go_into_a_persons_own_folder(
     version: Version, tmp_path: Path
 ) -> None:
     entry = review.add(photo(9), shown="field.png", answer=ANSWER)
@@ -271,7 +271,7 @@ def test_fault_19_a_class_that_would_lose_its_last_training_photo_is_named(
     assert review.count() == len(ids)
 
 
-def test_a_photo_dealt_with_in_another_window_stops_the_decision(version: Version) -> None:
+def test_a_photo_decided_in_another_window_stops_the_decision(version: Version) -> None:
     entry = in_dataset(version)
     review.dismiss([entry.id])
     with pytest.raises(NotFound, match="another window"):

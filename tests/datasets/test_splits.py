@@ -1,4 +1,4 @@
-"""Splits: seeded, stratified, the same everywhere, and refused by class name where they can't be made."""
+"""Splits: seeded, stratified, the same everywhere; an impossible split names the class."""
 
 from __future__ import annotations
 
@@ -125,9 +125,9 @@ def test_fault_18_fewer_than_two_classes(labels: dict[str, int]) -> None:
 
 def test_fault_18_no_images() -> None:
     frame = made.frame({"Crow": 5, "Owl": 5}, problem="cut short")
-    with pytest.raises(UserError, match="no usable images"):
+    with pytest.raises(UserError, match="no usable photos"):
         splits.stratified(frame, RATIOS, 7)
-    with pytest.raises(UserError, match="no usable images"):
+    with pytest.raises(UserError, match="no usable photos"):
         splits.stratified(frame.iloc[:0], RATIOS, 7)
 
 
@@ -137,14 +137,16 @@ def with_official(parts: dict[str, int]) -> pd.DataFrame:
     return made.frame({"Crow": len(one), "Owl": len(one)}, official=one + one)
 
 
-def test_the_official_test_images_are_kept_and_validation_comes_out_of_train() -> None:
+def test_the_official_test_split_is_kept_and_validation_is_taken_from_train() -> None:
     frame = with_official({"train": 40, "test": 30})
     result = splits.official(frame, 0.15, 7)
     assert ((result["split"] == "test") == (frame["official"] == "test")).all()
     assert manifest.counts(result)["Owl"] == {"train": 34, "validation": 6, "test": 30, "unused": 0}
 
 
-def test_an_official_validation_part_is_kept_and_a_missing_test_part_is_carved() -> None:
+def test_an_official_validation_split_is_kept_and_a_missing_test_split_is_taken_from_train() -> (
+    None
+):
     given = with_official({"train": 40, "validation": 10, "test": 10})
     assert (splits.official(given, 0.15, 7)["split"] == given["official"]).all()
     result = splits.official(with_official({"train": 40, "validation": 10}), 0.15, 7)
@@ -203,7 +205,7 @@ def test_choosing_classes_drops_the_others() -> None:
         {"kind": "official", "validation_share": 0.2, "seed": 3},
     ],
 )
-def test_apply_makes_the_split_that_is_written_down(how: dict[str, Any]) -> None:
+def test_apply_makes_the_described_split(how: dict[str, Any]) -> None:
     frame = with_official({"train": 40, "test": 30})
     direct = (
         splits.stratified(frame, RATIOS, 3)

@@ -1,4 +1,4 @@
-"""The store: immutable versions, folders that survive what happens to them, and sessions that work at the same time."""
+"""The store: immutable versions, damaged folders, and concurrent sessions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def add(name: str, root: Path) -> store.Version:
     return store.add_dataset(name, root, "Folder x", frame, {"images": 60}, split=HOW)
 
 
-def test_what_is_added_is_found_again(first: store.Version, tmp_path: Path) -> None:
+def test_an_added_dataset_is_listed(first: store.Version, tmp_path: Path) -> None:
     [dataset] = store.datasets()
     assert isinstance(dataset, store.Dataset)
     assert dataset == store.Dataset(
@@ -150,7 +150,7 @@ def test_a_dataset_that_lost_its_versions_is_still_listed(first: store.Version) 
         store.latest(first.dataset_id)
 
 
-def test_unknown_fields_of_a_later_program_are_passed_over(first: store.Version) -> None:
+def test_unknown_fields_of_a_later_program_are_ignored(first: store.Version) -> None:
     path = first.folder / "version.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"new": 1}))
     assert store.version(first.dataset_id, "v1") == first
@@ -159,7 +159,7 @@ def test_unknown_fields_of_a_later_program_are_passed_over(first: store.Version)
 @pytest.mark.parametrize(
     "dataset_id", ["", "..", "../x", "none-123456", "/etc", "Birds", "a" * 300, "a\0b"]
 )
-def test_ids_are_no_paths(dataset_id: str, first: store.Version) -> None:
+def test_ids_are_not_paths(dataset_id: str, first: store.Version) -> None:
     for ask in (store.dataset, store.versions, store.latest, store.delete):
         with pytest.raises(NotFound):
             ask(dataset_id)
@@ -176,7 +176,7 @@ def test_renaming_keeps_the_id(first: store.Version) -> None:
         store.rename(first.dataset_id, "a\nb")
 
 
-def test_no_two_datasets_are_called_the_same(first: store.Version, tmp_path: Path) -> None:
+def test_no_two_datasets_have_one_name(first: store.Version, tmp_path: Path) -> None:
     name = store.dataset(first.dataset_id).name
     frame = store.manifest_of(first)
     second = store.add_dataset(name, tmp_path, "folder", frame, first.report, split=first.split)
@@ -213,7 +213,7 @@ with stage("Birds") as staged:
 """
 
 
-def test_what_a_killed_import_left_is_swept_and_a_running_one_is_not() -> None:
+def test_leftovers_of_a_killed_import_are_removed_and_a_running_one_is_kept() -> None:
     def start() -> tuple[subprocess.Popen[str], Path]:
         run = subprocess.Popen(
             [sys.executable, "-c", HALF_AN_IMPORT],

@@ -48,7 +48,7 @@ def splits_of(version: store.Version) -> dict[str, set[str]]:
     }
 
 
-def test_they_stand_beside_the_classes_and_in_no_split(mixed: store.Version) -> None:
+def test_unlabelled_photos_are_in_no_split(mixed: store.Version) -> None:
     assert (mixed.classes, mixed.unlabelled, mixed.images) == (("crow", "owl"), 4, 20)
     assert "" not in mixed.counts
     assert splits_of(mixed)["-"] == {"unused"}
@@ -62,7 +62,7 @@ def test_a_new_split_keeps_them(mixed: store.Version) -> None:
     assert (again.unlabelled, splits_of(again)["-"]) == (4, {"unused"})
 
 
-def test_one_that_is_given_a_label_can_be_learned(mixed: store.Version) -> None:
+def test_a_photo_that_gets_a_label_can_be_trained_on(mixed: store.Version) -> None:
     frame = store.manifest_of(mixed)
     path = frame.loc[frame["label"] == "", "path"].iloc[0]
     labelled = edits.make(mixed, [edits.relabel([path], "owl"), edits.move([path], "train")])
@@ -70,34 +70,36 @@ def test_one_that_is_given_a_label_can_be_learned(mixed: store.Version) -> None:
     assert labelled.counts["owl"]["train"] == mixed.counts["owl"]["train"] + 1
 
 
-def test_a_row_without_a_label_in_use_is_no_manifest(mixed: store.Version) -> None:
+def test_an_unlabelled_row_in_use_is_refused(mixed: store.Version) -> None:
     frame = store.manifest_of(mixed)
     with pytest.raises(UserError, match="without a label is in use"):
         manifest.validate(frame.assign(split=frame["split"].mask(frame["label"] == "", "train")))
 
 
-def test_they_are_found_by_what_they_lack(mixed: store.Version) -> None:
+def test_unlabelled_photos_can_be_filtered(mixed: store.Version) -> None:
     assert browse.count(mixed.manifest_path, Query(unlabelled=True)) == 4
     assert browse.count(mixed.manifest_path, Query(unlabelled=True, split="train")) == 0
 
 
-def test_an_inspection_judges_no_label_that_is_not_there(mixed: store.Version) -> None:
+def test_an_inspection_skips_unlabelled_photos(mixed: store.Version) -> None:
     assert set(inspection.usable(mixed)["label"]) == {"crow", "owl"}
 
 
-def test_a_pile_is_kept_and_is_nothing_to_compare(pile: store.Version) -> None:
+def test_a_dataset_without_labels_is_kept_and_not_inspected(pile: store.Version) -> None:
     assert (pile.classes, pile.unlabelled, pile.images) == ((), 6, 6)
     assert pile.split_counts()["train"] == 0
     with pytest.raises(UserError, match="has a label"):
         LOCAL.inspect(InspectSpec("Look", pile.dataset_id, pile.id))
 
 
-def test_a_pile_is_nothing_to_learn_from(pile: store.Version) -> None:
+def test_a_dataset_without_labels_cannot_be_trained_on(pile: store.Version) -> None:
     with pytest.raises(UserError, match="can't be trained on"):
         LOCAL.train(TrainingSpec("Learn", pile.dataset_id, pile.id, {}))
 
 
-def test_a_pile_grows_and_gets_labels(pile: store.Version, tmp_path: Path) -> None:
+def test_a_dataset_without_labels_grows_and_gets_labels(
+    pile: store.Version, tmp_path: Path
+) -> None:
     more = made.class_folders(tmp_path / "more", {"crow": 3, "owl": 3})
     grown = extending.run_extension(ImportSource("folder", more), pile, into_own_folder=True)
     assert (grown.classes, grown.unlabelled) == (("crow", "owl"), 6)

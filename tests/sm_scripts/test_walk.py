@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.datasets.importing import found
+from core.datasets.importing import entries
 from core.io import archives
 from fieldmark_ml.photos import suffixes, system_files, walk
 from sm_scripts.fieldmark_ml.photos import system_files as of_core
@@ -39,8 +39,8 @@ def test_what_a_system_leaves_is_left_out_everywhere(name: str, tmp_path: Path) 
     put(tmp_path / "owl" / name / "1.jpg")
     put(tmp_path / "owl" / "2.jpg")
     assert below(tmp_path) == {f"owl/{name}": walk.HIDDEN, "owl/2.jpg": ""}
-    ignored = found.LeftOut()
-    assert list(found.images_below(tmp_path, ignored, lambda: None)) == [tmp_path / "owl/2.jpg"]
+    ignored = entries.IgnoredFiles()
+    assert list(entries.find_images(tmp_path, ignored, lambda: None)) == [tmp_path / "owl/2.jpg"]
     assert ignored == {walk.HIDDEN: 1}
     assert archives.is_junk is of_core.is_junk
     assert system_files.is_junk(name)

@@ -60,6 +60,7 @@ def test_what_nothing_tells_is_unknown() -> None:
     assert stage.seconds_left(TUNED, [], 5.0, {}) is None
     assert stage.seconds_left(TUNED, [FEATURES], 5.0, {}) is None, "epochs are not known yet"
     assert stage.seconds_left(FROZEN, [FEATURES], 0.0, {}) == 10 + stage.HEAD_SECONDS
+    assert stage.seconds_left(setup_of({"head": "mlp"}), [FEATURES], 0.0, {}) is None
 
 
 @pytest.mark.parametrize("spent", [0.0, 1e6])

@@ -38,8 +38,16 @@ def show(job: Job, rows: Rows, photos: tuple[str, ...]) -> None:
     if now is not None:
         _stages(now)
     job_state.notes(job)
-    if photos:
+    if photos and _are_current(now, setup):
         _photos(job, photos)
+
+
+def _are_current(now: Stage | None, setup: Setup) -> bool:
+    """Return whether the photos that the log named last are those of this moment: a head on
+    cached features sees none."""
+    if now is None or now.name == stage.FEATURES:
+        return True
+    return setup.is_finetuned and now.name == stage.TRAINING
 
 
 def words_of(now: Stage, setup: Setup) -> str:

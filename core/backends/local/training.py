@@ -1,4 +1,4 @@
-"""Runs a training job: the training script as a child process under SageMaker's environment
+"""Run a training job: the training script as a child process under SageMaker's environment
 contract, then the artifact."""
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ KILLED = (
 
 
 def run(worker: Worker) -> None:
-    """Trains, and ends as the script ended: an artifact, a stop, or a failure with its reason."""
+    """Train, and end as the script ended: an artifact, a stop, or a failure with its reason."""
     spec = training_spec(worker.job)
     prepare(worker.folder, spec)
     if not spec.tuning_id:
@@ -52,14 +52,14 @@ def run(worker: Worker) -> None:
     try:
         code = script.run()
     finally:
-        # Asked before the temporary files go, which makes room again.
+        # Checked before the temporary files are removed, which frees space.
         was_full = files.is_full(worker.folder.path)
         processes.clear(worker.folder)
     conclude(worker, code, was_full)
 
 
 class _Shown:
-    """Writes the script's phase to the job's status when it is another one."""
+    """Write the script's phase to the job's status when it changes."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker, self._phase = worker, ""
@@ -71,8 +71,8 @@ class _Shown:
 
 
 def prepare(folder: RunFolder, spec: TrainingSpec) -> None:
-    """Puts the job's own copy of the scripts and the manifest into its folder, so that it can be
-    repeated exactly.
+    """Copy the scripts and the manifest into the job's folder, so that the job can be repeated
+    exactly.
 
     A trial shares both with its tuning job: all trials run the same code, and a manifest of a
     million rows is written once.
@@ -89,7 +89,7 @@ def prepare(folder: RunFolder, spec: TrainingSpec) -> None:
 
 
 def copy_input(folder: RunFolder, dataset_id: str, version_id: str) -> None:
-    """The scripts and the manifest, copied into a job's folder."""
+    """Copy the scripts and the manifest into a job's folder."""
     copy_scripts(folder)
 
     def write() -> None:
@@ -99,15 +99,15 @@ def copy_input(folder: RunFolder, dataset_id: str, version_id: str) -> None:
 
 
 def without_threads(write: Callable[[], Answer]) -> Answer:
-    """What `write` returns, called in a fork where this process is to fork a script later: Arrow
-    starts threads to read a manifest."""
+    """Return what `write` returns, called in a fork if this process is to fork a script later:
+    Arrow starts threads to read a manifest."""
     if not forks.is_warm():
         return write()
-    return forks.in_fork(write, "The manifest could not be written; the log has the reason.")
+    return forks.in_fork(write, "The manifest could not be written. The log has the reason.")
 
 
 def write_manifest(folder: RunFolder, rows: pd.DataFrame) -> None:
-    """What the script reads of its photos."""
+    """Write the manifest for the script."""
     manifest.write_csv(rows, made_manifest_folder(folder) / "manifest.csv")
 
 
@@ -128,7 +128,7 @@ def copy_scripts(folder: RunFolder) -> None:
 
 
 def arguments(folder: RunFolder, spec: TrainingSpec) -> list[str]:
-    """The script's arguments: each hyperparameter as `--name value`, all strings, as on
+    """Return the script's arguments: each hyperparameter as `--name value`, all strings, as on
     SageMaker."""
     values = {
         "name": carried_name(spec.name),
@@ -141,7 +141,8 @@ def arguments(folder: RunFolder, spec: TrainingSpec) -> list[str]:
 
 
 def environment(folder: RunFolder, spec: TrainingSpec | InspectSpec) -> dict[str, str]:
-    """What SageMaker's container would set, with this workstation's folders."""
+    """Return the variables that SageMaker's container would set, with this workstation's
+    folders."""
     channels = {
         "images": store.dataset(spec.dataset_id).root,
         "manifest": manifest_folder(folder),
@@ -151,7 +152,7 @@ def environment(folder: RunFolder, spec: TrainingSpec | InspectSpec) -> dict[str
     return processes.clean_environment(
         {
             **processes.COMPUTING,
-            # Inside the job's folder, so that what a killed script leaves goes with it.
+            # In the job's folder, so that leftovers of a killed script go with it.
             "TMPDIR": str(folder.temporary),
             **{f"SM_CHANNEL_{name.upper()}": str(path) for name, path in channels.items()},
             "SM_CHANNELS": '["' + '","'.join(channels) + '"]',
@@ -167,7 +168,7 @@ def environment(folder: RunFolder, spec: TrainingSpec | InspectSpec) -> dict[str
 
 
 def conclude(worker: Worker, code: int, was_full: bool = False) -> None:
-    """Turns the script's exit code into the job's end. Raises for anything but a finished model."""
+    """Turn the script's exit code into the job's end. Raises for anything but a finished model."""
     if code == 0:
         if not (worker.folder.model / models.DESCRIPTION).exists():
             raise BackendError("The training script succeeded but wrote no model. Check its log.")
@@ -179,8 +180,8 @@ def conclude(worker: Worker, code: int, was_full: bool = False) -> None:
 
 
 def failure(folder: RunFolder, code: int, was_full: bool = False) -> Failed:
-    """Why the script failed: its own reason, the signal that ended it, or the end of its log.
-    `was_full`: the disk was when it ended."""
+    """Return why the script failed: its own reason, the signal that killed it, or the end of its
+    log. `was_full`: the disk was full when it ended."""
     said = _said(folder)
     if said:
         return Failed(said[: settings.MAX_FAILURE_CHARS], Cause.ERROR)
@@ -226,8 +227,8 @@ def made_manifest_folder(folder: RunFolder) -> Path:
 
 
 def _gpus() -> int:
-    """How many NVIDIA GPUs the driver shows, none where the environment hides them; asked of the
-    file system, for torch is not imported here."""
+    """Return the number of NVIDIA GPUs of the driver, 0 if the environment hides them; read from
+    the file system, because torch is not imported here."""
     folder = Path("/proc/driver/nvidia/gpus")
     if os.environ.get("CUDA_VISIBLE_DEVICES") == "" or not folder.is_dir():
         return 0

@@ -1,8 +1,8 @@
-"""Runs a tuning job: asks for the next trial, submits it as an ordinary training job, and looks at
-how the trials do.
+"""Run a tuning job: suggest the next trial, submit it as an ordinary training job, and follow the
+trials.
 
-Everything it knows it reads from the trials' folders, so a job that goes on after a restart neither
-repeats nor loses a trial.
+All state is read from the trials' folders, so a job that continues after a restart neither repeats
+nor loses a trial.
 """
 
 from __future__ import annotations
@@ -41,11 +41,10 @@ THREADS = "OMP_NUM_THREADS"
 
 
 def run(worker: Worker) -> None:
-    """Runs trials until a limit is reached, and ends with the best of them tagged. Stops the
-    running trials when it is stopped."""
+    """Run trials until a limit is reached, then tag the best one. Stops the running trials if the
+    job is stopped."""
     spec = tuning_spec(worker.job)
-    # First, for whatever reads a manifest in this process leaves it with threads, and then it forks
-    # no more.
+    # First of all: whatever reads a manifest leaves threads in this process, which then can't fork.
     prefork.fork_from_here(worker.lock)
     training.copy_input(worker.folder, spec.dataset_id, spec.version_id)
     fetching.fetch_photos(worker, spec.dataset_id, spec.version_id)
@@ -53,8 +52,8 @@ def run(worker: Worker) -> None:
 
 
 class Tuner:
-    """One tuning job at work. `board` is the leaderboard as the folders say; running trials are
-    read again at each turn."""
+    """A running tuning job. `board` is the leaderboard in the folders; running trials are read
+    again at each turn."""
 
     def __init__(self, worker: Worker, spec: TuningSpec) -> None:
         self.worker, self.spec, self.backend = worker, spec, LocalBackend()
@@ -80,7 +79,7 @@ class Tuner:
         retention.tag_best(self.board)
 
     def _turn(self) -> str:
-        """Looks at the running trials and starts the next ones; why the job is over, or the empty
+        """Read the running trials and start the next ones; return why the job is over, or an empty
         string."""
         self.worker.check_stop()
         self._look()
@@ -94,7 +93,7 @@ class Tuner:
         return ""
 
     def _look(self) -> None:
-        """Reads the trials that were running; one whose process died is Failed from here on."""
+        """Read the trials that were running; one whose process died is Failed from here on."""
         while True:  # reaps the processes of ended trials
             try:
                 if os.waitpid(-1, os.WNOHANG) == (0, 0):
@@ -126,8 +125,8 @@ class Tuner:
         self._replace([*self.board.trials, self._submit(number, params)])
 
     def _go_on_with_interrupted(self) -> None:
-        """Runs the trials on that ended with the job that this one continues, from their
-        checkpoints where they have any."""
+        """Continue the trials that were interrupted with the continued job, from their checkpoints
+        if they have any."""
         for trial in [trial for trial in self.board.trials if trial.interrupted]:
             if trial.started:
                 again = self._submit(trial.number, trial.params, resumed_from=trial.id)
@@ -157,16 +156,16 @@ class Tuner:
         def suggest() -> dict[str, str] | None:
             return study.suggest(self.spec, self.board.trials, self.prior)
 
-        # A Gaussian process uses torch's threads, and a process that has used them must not fork
-        # trials any more.
+        # A Gaussian process starts torch's threads, and a process with threads must not fork
+        # trials.
         failed = "The next trial could not be chosen. The log has the reason. Try another strategy."
         if self.spec.strategy == "gp":
             return forks.in_fork(suggest, failed)
         return suggest()
 
     def _allowed(self) -> int:
-        """How many trials may run now. In frozen mode the first one runs alone, on all cores: the
-        others share the features it makes."""
+        """Return how many trials may run now. In frozen mode the first one runs alone, on all
+        cores, because the others share its features."""
         left = self.spec.max_trials - len(self.board.trials) + len(self._running())
         if self._makes_features():
             return min(1, left)
@@ -178,7 +177,7 @@ class Tuner:
         )
 
     def _judge(self) -> None:
-        """Stops the trials that are not worth going on with."""
+        """Stop the trials that early stopping selects."""
         if time.monotonic() - self._judged < JUDGE_SECONDS:
             return
         self._judged = time.monotonic()
@@ -249,7 +248,7 @@ class Tuner:
         self.board = replace(self.board, trials=tuple(trials))
 
     def _report(self, ended: str = "") -> None:
-        """Progress for lists of jobs; the page itself asks the trials."""
+        """Report the progress for lists of jobs; the page reads the trials itself."""
         best, value, phase = self.board.best(), None, "Running trials"
         if best:
             value = best.value
@@ -269,8 +268,8 @@ class Tuner:
         self.worker.note(**self._concerns())
 
     def _concerns(self) -> dict[str, str]:
-        """Return the notes of running trials, which apply to the search: the job that one waits
-        for, and that one shows no activity."""
+        """Return which job a running trial waits for, and whether a trial is silent: both hold for
+        the search."""
         found: dict[str, str] = {}
         for trial in self._running():
             with suppress(NotFound):

@@ -1,1 +1,1 @@
-"""What is told of a job while it runs and when it has ended."""
+"""The status of a job while it runs and after its end."""

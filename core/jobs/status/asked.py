@@ -1,4 +1,4 @@
-"""What a job was asked to do, read back from its folder, whichever version wrote it."""
+"""Read the specs of jobs back from their folders, whichever version wrote them."""
 
 from __future__ import annotations
 
@@ -33,46 +33,46 @@ Known = TypeVar(
 
 
 def training_spec(job: jobs.Job) -> TrainingSpec:
-    """The spec of a training job, read back from its folder. Raises NotFound if another version
-    wrote one that can't be read."""
+    """Return the spec of a training job. Raises NotFound if another version wrote one that can't be
+    read."""
     return _read_back(TrainingSpec, job)
 
 
 def tuning_spec(job: jobs.Job) -> TuningSpec:
-    """The spec of a tuning job, read back from its folder. Raises as `training_spec`."""
+    """Return the spec of a tuning job. Raises as `training_spec`."""
     spec = _read_back(TuningSpec, job)
     return replace(spec, warm_start=tuple(spec.warm_start))
 
 
 def transform_spec(job: jobs.Job) -> TransformSpec:
-    """The spec of a transform job, read back from its folder. Raises as `training_spec`."""
+    """Return the spec of a batch. Raises as `training_spec`."""
     return _read_back(TransformSpec, job)
 
 
 def endpoint_spec(job: jobs.Job) -> EndpointSpec:
-    """The spec of an endpoint, read back from its folder. Raises as `training_spec`."""
+    """Return the spec of an endpoint. Raises as `training_spec`."""
     return _read_back(EndpointSpec, job)
 
 
 def load_spec(job: jobs.Job) -> LoadSpec:
-    """The spec of a load test, read back from its folder. Raises as `training_spec`."""
+    """Return the spec of a load test. Raises as `training_spec`."""
     return _read_back(LoadSpec, job)
 
 
 def import_spec(job: jobs.Job) -> ImportSpec:
-    """The spec of an import, read back from its folder. Raises as `training_spec`."""
+    """Return the spec of an import. Raises as `training_spec`."""
     spec = _read_back(ImportSpec, job)
     return replace(spec, classes=tuple(spec.classes))
 
 
 def plan_spec(job: jobs.Job) -> PlanSpec:
-    """The spec of a plan job, read back from its folder. Raises as `training_spec`."""
+    """Return the spec of an import preview. Raises as `training_spec`."""
     spec = _read_back(PlanSpec, job)
     return replace(spec, classes=tuple(spec.classes))
 
 
 def inspect_spec(job: jobs.Job) -> InspectSpec:
-    """The spec of an inspect job, read back from its folder. Raises as `training_spec`."""
+    """Return the spec of an inspection. Raises as `training_spec`."""
     spec = _read_back(InspectSpec, job)
     return replace(spec, maps=tuple(spec.maps))
 
@@ -86,4 +86,4 @@ def _read_back(kind: type[Known], job: jobs.Job) -> Known:
             )
         return kind(**known)
     except (TypeError, AttributeError, UserError) as error:
-        raise NotFound(f"What job {job.id} was asked to do can't be read: {error}") from error
+        raise NotFound(f"The spec of job {job.id} can't be read: {error}") from error

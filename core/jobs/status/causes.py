@@ -1,4 +1,4 @@
-"""Why a job ended, as a value that code decides by. Its reason says it to people, in more words."""
+"""Why a job ended, as a value for code. The reason of a job explains it to people."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Cause(StrEnum):
-    """Why a job ended otherwise than well."""
+    """Why a job failed or was stopped."""
 
     NONE = ""
     # Stopped.
@@ -18,7 +18,7 @@ class Cause(StrEnum):
     EARLY_STOPPING = "early_stopping"
     TUNING_ENDED = "tuning_ended"
     TIME_LIMIT = "time_limit"
-    # Stopped while it waited, or Failed after it was taken back too often.
+    # Stopped while it waited for instances, or Failed after they were reclaimed too often.
     SPOT = "spot"
     # Failed.
     ERROR = "error"
@@ -31,13 +31,13 @@ class Cause(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> Cause:
-        """A newer version knows more causes."""
+        """Return NONE for a cause of a newer version."""
         return cls.NONE
 
 
 @dataclass(frozen=True)
 class Ending:
-    """Why a job ended or is to end: in words, and as what code decides by."""
+    """Why a job ended or is to end: a reason for people, a cause for code."""
 
     reason: str
     cause: Cause
@@ -45,8 +45,8 @@ class Ending:
 
 BY_USER = Ending("Stopped on request.", Cause.USER)
 
-# What the reasons said when they alone said why, by state. They are not the words of today, which
-# may become others; a job that died on a full disk died, so that the order counts.
+# Reasons of statuses from before there were causes, by state. Today's reasons may differ. The first
+# match counts, because a full disk can also be the reason of an exit.
 _OLD_REASONS = tuple(
     (state, re.compile(words), cause)
     for state, words, cause in (
@@ -71,14 +71,14 @@ _OLD_REASONS = tuple(
 
 
 def of_status(values: Mapping[str, object]) -> Cause:
-    """The cause in a status.json, also in one that was written before there were causes."""
+    """Return the cause in a status.json, also in one from before there were causes."""
     if "cause" in values:
         return Cause(str(values["cause"]))
     return of_old_reason(str(values["state"]), str(values.get("reason", "")))
 
 
 def of_old_reason(state: str, reason: str) -> Cause:
-    """What the reason of a job meant that ended in this state."""
+    """Return the cause behind the reason of a job that ended in this state."""
     for ended, words, cause in _OLD_REASONS:
         if state == ended and words.match(reason):
             return cause

@@ -1,5 +1,5 @@
-"""Values read from what another version may have written: what is missing, or is of another kind
-than expected, has its default, and what is not known here is left out."""
+"""Read values that another version may have written: a missing value, or one of an unexpected kind,
+gets its default, and unknown values are ignored."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _known: dict[type[Document], Mapping[str, Any]] = {}
 
 
 class _Unfit(Exception):
-    """A value is of another kind than its field."""
+    """A value is not of its field's kind."""
 
 
 @dataclass(frozen=True)
 class Document:
-    """Part of a JSON document, by the names that it has there. Every field has a default."""
+    """Part of a JSON document, with its names. Every field has a default."""
 
     @classmethod
     def from_json(cls, values: Mapping[str, object]) -> Self:
@@ -32,7 +32,8 @@ class Document:
 
 
 def _kinds(document: type[Document]) -> Mapping[str, Any]:
-    """The kinds of its fields by their names; kept, for lists of jobs are drawn every second."""
+    """Return the kinds of the fields by name; cached, because lists of jobs are drawn every
+    second."""
     if document not in _known:
         kinds = get_type_hints(document)
         _known[document] = {field.name: kinds[field.name] for field in fields(document)}
@@ -74,8 +75,7 @@ def _part(kind: Any, value: object) -> object:
 
 
 def _is(kind: type, value: object) -> bool:
-    """Whether JSON may hold this value for that type: a whole number is a number, and true is
-    none."""
+    """Return whether a JSON value fits the type: a whole number is a number, and true is not."""
     if isinstance(value, bool):
         return kind is bool
     if kind is float:

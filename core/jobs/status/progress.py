@@ -1,6 +1,6 @@
-"""How far a job is, as its kind reports it and as its page reads it from `Status.progress`.
+"""The progress of a job, as its kind reports it and its page reads it from `Status.progress`.
 
-A worker writes what it knows at the moment, by these names; None and 0 mean that nobody knows yet.
+A worker writes what is known under these names; None and 0 mean unknown.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from core.jobs.status.documents import Document
 
 @dataclass(frozen=True)
 class Progress(Document):
-    """What is told of any job.
+    """The progress of any job.
 
-    `phase`: what it does, for people. `waits_for`: the job that it waits for. `silent`: that there
-    is no sign of life of it. Of one that runs on a platform `seen` is when the platform answered
-    last, in seconds since 1970, and `stale` why it does not answer now.
+    `phase` is for people. `waits_for` is the job that it waits for. `silent` says that it does not
+    respond. On a platform, `seen` is when the platform answered last, in seconds since 1970, and
+    `stale` why it does not answer now.
     """
 
     phase: str = ""
@@ -29,7 +29,7 @@ class Progress(Document):
 
 @dataclass(frozen=True)
 class Counted(Progress):
-    """Work that is counted: so many of so many `unit`, and the seconds that the rest takes."""
+    """Work that is counted: `done` of `total` `unit`, and the seconds that are left."""
 
     done: int = 0
     total: int = 0
@@ -39,7 +39,7 @@ class Counted(Progress):
 
 @dataclass(frozen=True)
 class Machines(Progress):
-    """What a platform says of the machines that it gave a job, and of what they cost."""
+    """The instances that a platform runs a job on, and their cost."""
 
     instance_type: str = ""
     instance_count: int = 0
@@ -50,8 +50,8 @@ class Machines(Progress):
 
 @dataclass(frozen=True)
 class TrainingProgress(Machines):
-    """Of a training job: photos that are sent or fetched before the script begins. What it does
-    then stands in its log."""
+    """The progress of a training job before its script begins: photos uploaded or fetched. Later
+    progress is in its log."""
 
     done: int = 0
     total: int = 0
@@ -60,8 +60,8 @@ class TrainingProgress(Machines):
 
 @dataclass(frozen=True)
 class TuningProgress(Machines):
-    """Of a tuning job: `trials` have ended, `best` is their best value, and `ended` says why there
-    are no more."""
+    """The progress of a tuning job: `trials` have ended, `best` is their best value, and `ended` is
+    why the search ended."""
 
     trials: int = 0
     best: float | None = None
@@ -99,14 +99,14 @@ class InspectionProgress(Counted):
 
 @dataclass(frozen=True)
 class ExportProgress(Counted):
-    """Of an export: the folder that it made."""
+    """The progress of an export: the folder that it made."""
 
     path: str = ""
 
 
 @dataclass(frozen=True)
 class Parity(Document):
-    """How the fast form of a model compared with plain fp32 on `photos` photos of its own."""
+    """How a fast engine compares with plain fp32 on `photos` photos of the model."""
 
     photos: int = 0
     same_class: int = 0
@@ -115,9 +115,8 @@ class Parity(Document):
 
 @dataclass(frozen=True)
 class BatchProgress(Machines):
-    """Of a transform job: photos `listed` before it begins, then those `done` of all, `skipped` of
-    them by the job that it goes on with, and at the end how many of those with a label are
-    right."""
+    """The progress of a batch: photos `listed` before it begins, those `done` of all, `skipped` of
+    them by the job that it resumes, and at the end how many of the labelled ones are correct."""
 
     listed: int = 0
     done: int | None = None
@@ -135,8 +134,7 @@ class BatchProgress(Machines):
 
 @dataclass(frozen=True)
 class LoadProgress(Progress):
-    """Of a load test: times of the answers in milliseconds, and the most common reasons of those
-    that failed."""
+    """The progress of a load test: response times in milliseconds, and the most common errors."""
 
     done: int = 0
     total: int = 1

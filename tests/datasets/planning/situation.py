@@ -1,4 +1,4 @@
-"""One situation that people bring: files by their paths, and what the plan has to say of them."""
+"""A situation: files by path, and the expected plan."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Content = str | bytes
 
 @dataclass(frozen=True)
 class Situation:
-    """What lies there, and what is right about it; what is None is not looked at.
+    """Files and the expected plan; expectations that are None are not checked.
 
     asks: questions with the answer that is chosen, by the beginning of their id. left: files left
     out, by reason. refused: words of the refusal, where there is one.
@@ -37,7 +37,7 @@ class Situation:
 
 
 def photos(*paths: str) -> dict[str, Content]:
-    """Files that are called like photos: a plan opens none."""
+    """Return files with names of photos; a plan does not open them."""
     return dict.fromkeys(paths, b"")
 
 
@@ -46,7 +46,7 @@ def numbered(folder: str, count: int, suffix: str = ".jpg", start: int = 0) -> d
 
 
 def classes(root: str = "", **sizes: int) -> dict[str, Content]:
-    """Folders of photos below `root`, each name in them once."""
+    """Return folders of photos below `root`, with distinct file names."""
     made: dict[str, Content] = {}
     for name, count in sizes.items():
         folder = f"{root}/{name}" if root else name

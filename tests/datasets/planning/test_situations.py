@@ -1,4 +1,4 @@
-"""What people bring, and the plan that is right for it."""
+"""Every situation of a folder gets the correct plan."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import pytest
 
 from core.datasets.planning import plan as plans
 from core.errors import UserError
-from tests.datasets.planning import folders_brought, packages_brought, tables_brought
+from tests.datasets.planning import folder_situations, package_situations, table_situations
 from tests.datasets.planning.situation import Situation, numbered, planned, table, written
 
 SITUATIONS = (
-    *folders_brought.SITUATIONS,
-    *tables_brought.SITUATIONS,
-    *packages_brought.SITUATIONS,
+    *folder_situations.SITUATIONS,
+    *table_situations.SITUATIONS,
+    *package_situations.SITUATIONS,
 )
 
 
-def test_there_are_as_many_as_the_design_asks_for_and_each_has_a_name_of_its_own() -> None:
+def test_there_are_120_situations_with_distinct_names() -> None:
     names = [situation.name for situation in SITUATIONS]
     assert len(names) >= 120
     assert len(set(names)) == len(names)
@@ -59,7 +59,7 @@ def test_every_file_is_a_photo_of_the_dataset_or_counted_with_an_example(
     situation: Situation, tmp_path: Path
 ) -> None:
     if situation.refused:
-        pytest.skip("refused, so nothing is imported")
+        pytest.skip("refused: nothing is imported")
     plan = planned(situation, tmp_path)
     total = sum(1 for path in tmp_path.rglob("*") if path.is_file())
     hidden = [left for left in plan.left_out if left.reason.startswith("hidden")]
@@ -70,16 +70,16 @@ def test_every_file_is_a_photo_of_the_dataset_or_counted_with_an_example(
 
 
 def _is_inside(path: Path, root: Path) -> bool:
-    """Whether a file is a system's, or lies in a folder of one, which is counted as one thing."""
+    """Return whether a file is a system file, or inside a system folder, which counts once."""
     from core.io.archives import is_junk
 
     return any(map(is_junk, path.relative_to(root).parts))
 
 
 @pytest.mark.parametrize("situation", SITUATIONS, ids=lambda situation: situation.name)
-def test_a_plan_that_was_stored_is_the_plan(situation: Situation, tmp_path: Path) -> None:
+def test_a_stored_plan_is_loaded_unchanged(situation: Situation, tmp_path: Path) -> None:
     if situation.refused:
-        pytest.skip("refused, so there is no plan")
+        pytest.skip("refused: there is no plan")
     listing, plan = plans.make_plan(written(situation, tmp_path))
     stored = plans.from_dict(plan.as_dict())
     assert stored.decisions == plan.decisions

@@ -1,4 +1,4 @@
-"""Folders as people bring them."""
+"""Situations of folders."""
 
 from __future__ import annotations
 

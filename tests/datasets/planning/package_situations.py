@@ -1,4 +1,4 @@
-"""Published datasets, and what labelling tools export."""
+"""Situations of published datasets and exports of labelling tools."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ STUDIO = [
 
 
 def detected(first: str = "site1", second: str = "site2") -> dict[str, object]:
-    """Nothing in the first of six photos, and one thing in each of the others."""
+    """Return detections: none in the first of six photos, one in each of the others."""
     images = [
         {
             "file": f"{first if n < 3 else second}/{n}.jpg",

@@ -1,4 +1,4 @@
-"""Tables of labels as people bring them beside their photos."""
+"""Situations of tables of labels beside photos."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LABELS = ("crow", "crow", "crow", "owl", "owl", "owl")
 
 
 def rows(header: str, line: str = "{n}.jpg,{label}", mark: str = ",") -> str:
-    """A table of the six photos; {n} is a photo's number, {label} its label."""
+    """Return a table of the six photos; {n} is a photo's number, {label} its label."""
     lines = [line.format(n=n, label=label, i=int(label == "owl")) for n, label in enumerate(LABELS)]
     return table(*([header] if header else []), *lines).replace(",", mark)
 
