@@ -86,7 +86,9 @@ RULES = (
     _rule(r"(?i)\bjust (a|an|the|one|as|what|press|click|like)\b", "leave it out"),
     _rule(r"[a-z]!(\s|$)", "no exclamation marks", only_messages=True),
     _rule(
-        r"(?<![%\w.])(?<!\d )(?<!% )\d+(\.\d+)?%(?![\w(.%\\;])", "95 %, with a space", only_messages=True
+        r"(?<![%\w.])(?<!\d )(?<!% )\d+(\.\d+)?%(?![\w(.%\\;])",
+        "95 %, with a space",
+        only_messages=True,
     ),
     # The mode is called "finetune" in commands.
     _rule(r"\bFinetune\b|\b[Ff]inetun(ed|ing)\b(?!\")", "fine-tune, fine-tuned"),
