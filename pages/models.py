@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core import first_run
+from core.io import first_run
 from core.models import store as models
 from ui import links, messages
 from ui.guard import guard

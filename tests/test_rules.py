@@ -251,22 +251,19 @@ core.datasets.planning > core core.datasets.importing core.datasets.planning.tab
 core.datasets.planning.tables > core core.datasets.planning core.io
 core.datasets.sample >
 core.datasets.editing > core core.datasets core.io
-core.datasets.importing > core core.aws core.datasets core.datasets.editing
-    core.datasets.planning core.datasets.sample core.io
+core.datasets.importing > core core.aws core.datasets core.datasets.editing core.datasets.planning
+    core.datasets.sample core.io
 core.datasets.inspection > core core.datasets core.datasets.editing core.io core.training
 core.models > core core.datasets core.datasets.editing core.datasets.inspection core.evaluation
     core.io core.jobs core.training
 core.tuning > core core.evaluation core.io core.jobs core.jobs.status core.models core.training
-core.endpoints > core core.datasets core.evaluation core.io core.jobs core.jobs.status
-    core.models
+core.endpoints > core core.datasets core.evaluation core.io core.jobs core.jobs.status core.models
 core.batch > core core.datasets core.datasets.importing core.datasets.planning.tables
     core.evaluation core.io core.jobs core.models
-core.backends > core core.backends.local core.backends.sagemaker core.io core.jobs
-    core.jobs.status
-core.backends.local > core core.backends core.backends.local.datasets
-    core.backends.local.endpoints core.batch core.bin core.datasets core.datasets.editing
-    core.datasets.importing core.io core.jobs core.jobs.status core.models core.training
-    core.tuning
+core.backends > core core.backends.local core.backends.sagemaker core.io core.jobs core.jobs.status
+core.backends.local > core core.backends core.backends.local.datasets core.backends.local.endpoints
+    core.batch core.bin core.datasets core.datasets.editing core.datasets.importing core.io
+    core.jobs core.jobs.status core.models core.training core.tuning
 core.backends.local.datasets > core core.aws core.backends.local core.datasets
     core.datasets.importing core.datasets.inspection core.datasets.planning core.io core.jobs
     core.jobs.status core.models core.training
@@ -281,13 +278,12 @@ core.backends.sagemaker > core core.aws core.backends core.backends.sagemaker.ba
 core.backends.sagemaker.training > core core.aws core.backends.sagemaker core.io core.jobs
     core.jobs.status core.models core.training core.tuning
 core.backends.sagemaker.tuning > core core.aws core.backends.sagemaker
-    core.backends.sagemaker.training core.io core.jobs core.jobs.status core.training
-    core.tuning
+    core.backends.sagemaker.training core.io core.jobs core.jobs.status core.training core.tuning
 core.backends.sagemaker.endpoints > core core.aws core.backends core.backends.local.endpoints
     core.backends.sagemaker core.endpoints core.io core.jobs core.jobs.status core.models
 core.backends.sagemaker.batch > core core.aws core.backends.local.batch core.backends.sagemaker
-    core.backends.sagemaker.endpoints core.backends.sagemaker.programs core.batch
-    core.evaluation core.io core.jobs core.jobs.status core.models
+    core.backends.sagemaker.endpoints core.backends.sagemaker.programs core.batch core.evaluation
+    core.io core.jobs core.jobs.status core.models
 core.backends.sagemaker.programs > core.aws core.backends core.backends.sagemaker
     core.backends.sagemaker.training core.io core.jobs
 core.backends.sagemaker.inventory > core core.aws core.backends.sagemaker
@@ -302,29 +298,31 @@ ui.shared > core core.aws core.backends core.backends.sagemaker.endpoints core.b
     core.datasets core.datasets.editing core.io core.jobs core.jobs.status core.models ui
     ui.components ui.notices
 ui.predictions > core core.datasets core.evaluation core.models ui ui.components ui.shared
-ui.shell > ui.components core core.backends core.backends.local core.io core.jobs core.models core.training ui
-    ui.aws ui.datasets ui.notices ui.shared
-ui.overview > core core.backends core.bin core.datasets core.io core.jobs core.models ui
-    ui.importing ui.notices ui.shared
+ui.shell > core core.backends core.backends.local core.io core.jobs core.models core.training ui
+    ui.aws ui.components ui.datasets ui.notices ui.shared
+ui.overview > core.backends core.bin core.datasets core.io core.jobs core.models ui ui.importing
+    ui.notices ui.shared
 ui.datasets > core core.backends core.datasets core.datasets.editing core.datasets.importing
     core.datasets.inspection core.io core.jobs core.jobs.status core.models ui ui.components
-    ui.models ui.notices ui.predictions ui.shared
+    ui.datasets.photos ui.models ui.notices ui.predictions ui.shared
+ui.datasets.photos > core core.datasets core.datasets.editing core.datasets.inspection core.io
+    core.models ui ui.components ui.datasets ui.notices ui.predictions ui.shared
 ui.training > core core.aws core.backends core.datasets core.io core.jobs core.jobs.status
     core.models core.training ui ui.components ui.notices ui.shared
-ui.tuning > core core.backends core.bin core.datasets core.io core.jobs core.jobs.status
-    core.models core.training core.tuning ui ui.components ui.notices ui.shared ui.training
+ui.tuning > core core.backends core.bin core.datasets core.io core.jobs core.jobs.status core.models
+    core.training core.tuning ui ui.components ui.shared ui.training
 ui.models > core core.datasets core.evaluation core.io core.jobs core.models core.training ui
     ui.notices ui.predictions ui.shared
 ui.endpoints > core core.aws core.backends core.backends.sagemaker.inventory core.datasets
     core.datasets.editing core.endpoints core.evaluation core.io core.jobs core.jobs.status
-    core.models ui ui.aws ui.components ui.models ui.notices ui.shared ui.predictions
-ui.batch > core core.backends core.batch core.datasets core.datasets.editing core.evaluation
-    core.io core.jobs core.jobs.status core.models ui ui.components ui.models ui.notices
-    ui.predictions ui.shared ui.training
+    core.models ui ui.aws ui.components ui.models ui.notices ui.predictions ui.shared
+ui.batch > core core.backends core.batch core.datasets core.datasets.editing core.evaluation core.io
+    core.jobs core.jobs.status core.models ui ui.components ui.models ui.notices ui.predictions
+    ui.shared ui.training
 ui.aws > core core.aws core.backends.sagemaker.inventory core.io core.jobs ui ui.shared
-pages > core.backends core.datasets core.datasets.editing core.jobs core.models ui ui.aws
+pages > core.backends core.datasets core.datasets.editing core.io core.jobs core.models ui ui.aws
     ui.batch ui.datasets ui.endpoints ui.importing ui.models ui.notices ui.overview ui.shared
-    ui.training ui.tuning
+    ui.shell ui.training ui.tuning
 app > ui.shell
 benchmarks > core core.backends core.backends.local.batch core.backends.local.datasets
     core.backends.local.endpoints core.datasets core.datasets.importing core.endpoints core.io

@@ -7,53 +7,19 @@ calls those widgets itself."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import streamlit as st
 
 from ui import links
+from ui.option_labels import Label, labels
 from ui.text import plain
 
 T = TypeVar("T")
-Label = Callable[[Any], str]
-_ID_TIME = re.compile(r"(\d{4})(\d{2})(\d{2})t(\d{2})(\d{2})\d{2}-")
-_ID = re.compile(r"-[a-z0-9]{6}$")
-SHORT_ID = 6
 # Kept in the session beside a widget: the label of the choice, the label of a choice that is gone,
 # and what the address named.
 _DRAWN, _GONE, _ADDRESS = ".drawn", ".gone", ".address"
-
-
-def labels(options: Sequence[T], label: Label = str, hint: Label | None = None) -> dict[T, str]:
-    """Return a label for each option; no two look the same.
-
-    `hint` is added to labels that are not unique. The empty option ("all", "none") keeps its label.
-    """
-    found = {option: label(option) for option in options}
-    more: tuple[Label, ...] = (hint or short_id, short_id)
-    for say in more:
-        for option in _repeated(found):
-            if words := say(option):
-                found[option] = f"{found[option]} ({words})"
-    while repeated := _repeated(found):
-        for number, option in enumerate(repeated, 1):
-            found[option] = f"{found[option]} ({number})"
-    return found
-
-
-def short_id(option: Any) -> str:
-    """Return the time in an id of Fieldmark, if there is one, and its last characters; "" for other
-    values."""
-    text = str(option)
-    if not _ID.search(text):
-        return ""
-    when = ""
-    if made := _ID_TIME.search(text):
-        when = "{}-{}-{} {}:{}, ".format(*made.groups())
-    return f"{when}{text[-SHORT_ID:]}"
 
 
 def one(
@@ -363,16 +329,6 @@ def _first(options: Sequence[T], named: dict[T, str], start: Any) -> Any:
     if start in named:
         return start
     return options[0]
-
-
-def _repeated(found: dict[T, str]) -> list[T]:
-    """Return the options whose labels are not unique; repeated blanks count as one."""
-    seen = Counter(" ".join(text.split()) for text in found.values())
-    return [
-        option
-        for option, text in found.items()
-        if option != "" and seen[" ".join(text.split())] > 1
-    ]
 
 
 def _shown(named: dict[T, str]) -> Label:

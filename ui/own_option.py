@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from ui import choices
-from ui.choices import Label
+from ui.option_labels import Label
 
 OWN = "\0own"
 

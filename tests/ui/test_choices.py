@@ -6,27 +6,29 @@ from pathlib import Path
 
 import pytest
 
-from ui import choices
+from ui import option_labels
 from ui.endpoints.answers import SentPhoto, apart
 
 FIRST, SECOND = "fm-training-20261130t001414-98eb63", "fm-training-20261130t010034-d99db9"
 
 
 def test_labels_that_differ_stay_as_they_are() -> None:
-    assert choices.labels(["a", "b"], str.upper) == {"a": "A", "b": "B"}
+    assert option_labels.labels(["a", "b"], str.upper) == {"a": "A", "b": "B"}
 
 
 def test_two_jobs_of_one_name_are_told_apart_by_time_and_id() -> None:
-    assert choices.labels([FIRST, SECOND], lambda _: "birds, fast") == {
+    assert option_labels.labels([FIRST, SECOND], lambda _: "birds, fast") == {
         FIRST: "birds, fast (2026-11-30 00:14, 98eb63)",
         SECOND: "birds, fast (2026-11-30 01:00, d99db9)",
     }
 
 
 def test_what_is_known_better_is_said_instead() -> None:
-    named = choices.labels(["x-111111", "x-222222"], lambda _: "Birds", lambda i: f"from {i[2]}")
+    named = option_labels.labels(
+        ["x-111111", "x-222222"], lambda _: "Birds", lambda i: f"from {i[2]}"
+    )
     assert list(named.values()) == ["Birds (from 1)", "Birds (from 2)"]
-    same = choices.labels(["x-111111", "x-222222"], lambda _: "Birds", lambda _: "v1")
+    same = option_labels.labels(["x-111111", "x-222222"], lambda _: "Birds", lambda _: "v1")
     assert list(same.values()) == ["Birds (v1) (111111)", "Birds (v1) (222222)"]
 
 
@@ -40,7 +42,7 @@ def test_what_is_known_better_is_said_instead() -> None:
     ],
 )
 def test_no_two_options_look_alike(names: list[str]) -> None:
-    named = choices.labels(names, lambda name: name or "All classes")
+    named = option_labels.labels(names, lambda name: name or "All classes")
     seen = [" ".join(text.split()) for text in named.values()]
     assert len(set(seen)) == len(names)
     assert named.get("", "All classes") == "All classes"
@@ -48,7 +50,7 @@ def test_no_two_options_look_alike(names: list[str]) -> None:
 
 def test_a_label_that_another_one_would_get_is_not_given_twice() -> None:
     table = {1: "a", 2: "a", 3: "a (1)"}
-    named = choices.labels(list(table), table.__getitem__)
+    named = option_labels.labels(list(table), table.__getitem__)
     assert len(set(named.values())) == 3
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import first_run, settings
+from core import settings
 from core.backends import Endpoint, EndpointState
 from core.bin import deleted
 from core.datasets import store
+from core.io import first_run
 from core.jobs import store as jobs
 from core.jobs.store import State, Status
 from tests.datasets import made

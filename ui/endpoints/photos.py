@@ -7,8 +7,8 @@ from functools import partial
 
 import streamlit as st
 
-from core import first_run
 from core.backends import Endpoint, EndpointState, ask
+from core.io import first_run
 from ui import choices
 from ui.endpoints import answer_dialog, sources
 from ui.endpoints import answers as endpoint_answers

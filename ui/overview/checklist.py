@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core import first_run
 from core.backends import Endpoint, EndpointState
 from core.datasets.store import Dataset
+from core.io import first_run
 from core.jobs.specs import ImportSpec
 from core.jobs.store import Job
 from core.models.store import Model

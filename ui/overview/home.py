@@ -12,7 +12,7 @@ from core.jobs.store import Job
 from core.models.store import Model
 from ui import links
 from ui.overview.checklist import Home
-from ui.shell.sidebar import JOB_KINDS
+from ui.shared.jobs_table import JOB_KINDS
 from ui.text import age, plain
 
 SHOWN_ENDPOINTS = 5

@@ -29,6 +29,8 @@ PAGES = {
     "load": "deploy",
 }
 # The nouns of kinds whose name is not a word of the pages.
+# What is called a job; everything else is called what it is, such as an import.
+JOB_KINDS = ("training", "tuning", "transform")
 NOUNS = {"plan": "import preview", "inspect": "inspection", "load": "load test"}
 
 

@@ -11,7 +11,7 @@ from core.errors import FieldmarkError
 from core.jobs import labels
 from core.jobs import store as jobs
 from core.jobs.store import Job
-from ui import choices, messages, removal
+from ui import messages, option_labels, removal
 from ui.notices import answers
 from ui.shared import runs_table
 from ui.text import count, plain
@@ -108,7 +108,7 @@ def _delete_all(
 
 def _names(chosen: Sequence[Job]) -> list[str]:
     by_id = {job.id: job for job in chosen}
-    names = choices.labels(list(by_id), lambda job_id: by_id[job_id].name)
+    names = option_labels.labels(list(by_id), lambda job_id: by_id[job_id].name)
     lines = [f"- {plain(name)}" for name in list(names.values())[:NAMES_SHOWN]]
     if len(names) > NAMES_SHOWN:
         lines.append(f"- and {len(names) - NAMES_SHOWN} more")

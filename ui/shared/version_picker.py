@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.datasets import remote, store
 from core.errors import NotFound
-from ui import choices, links
+from ui import choices, links, option_labels
 from ui.text import count, plain
 
 
@@ -63,7 +63,7 @@ def dataset(
 def made(of: store.Dataset) -> str:
     """Return what distinguishes a dataset from another of its name: size, import time, end of its
     id."""
-    return f"{size_and_time(of)}, {choices.short_id(of.id)}"
+    return f"{size_and_time(of)}, {option_labels.short_id(of.id)}"
 
 
 def size_and_time(of: store.Dataset) -> str:

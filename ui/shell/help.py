@@ -8,7 +8,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from core import first_run, settings
+from core import settings
+from core.io import first_run
 from ui import links
 
 _TEXT = Path(__file__).with_suffix(".md")

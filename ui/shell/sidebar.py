@@ -21,8 +21,6 @@ from ui.text import count
 MARK = str(Path(__file__).parent.parent / "assets" / "mark.svg")
 # The sidebar refreshes itself, because a page may redraw only a part of itself.
 LOOK_SECONDS = 5.0
-# What is called a job; everything else is called what it is, such as an import.
-JOB_KINDS = ("training", "tuning", "transform")
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def _by_noun(running: list[Job]) -> dict[str, list[Job]]:
     found: dict[str, list[Job]] = {}
     for job in running:
         noun = "job"
-        if job.kind not in JOB_KINDS:
+        if job.kind not in jobs_table.JOB_KINDS:
             noun = jobs_table.NOUNS.get(job.kind, job.kind)
         found.setdefault(noun, []).append(job)
     return found

@@ -13,7 +13,7 @@ from core.models import scores
 from core.models.scores import Score
 from core.training import metrics
 from core.training import script as scripts
-from ui import choices, links
+from ui import choices, links, option_labels
 from ui.shared import charts, job_state
 from ui.text import chart_text, duration
 from ui.training import figures, heading
@@ -43,7 +43,7 @@ def show(found: Sequence[Job]) -> None:
         st.info("Choose two jobs or more.", icon=":material/compare_arrows:")
         return
     jobs = [by_id[job_id] for job_id in chosen]
-    names = choices.labels(chosen, lambda job_id: by_id[job_id].name)
+    names = option_labels.labels(chosen, lambda job_id: by_id[job_id].name)
     lines = {job.id: job_card.metric_log(job.folder.log).refresh() for job in jobs}
     rows = {job_id: metrics.epochs(told) for job_id, told in lines.items()}
     _table(jobs, names, lines)

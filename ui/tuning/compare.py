@@ -15,7 +15,7 @@ from core.tuning import leaderboard
 from core.tuning import objectives as search
 from core.tuning import space as spaces
 from core.tuning.leaderboard import Board, Trial
-from ui import choices, links
+from ui import choices, links, option_labels
 from ui.shared import charts
 from ui.text import duration, plain, share
 from ui.training import heading
@@ -57,7 +57,7 @@ def show(found: Sequence[Job]) -> None:
 def named(boards: Sequence[Board]) -> dict[str, Board]:
     """Return the boards by names that tell them apart."""
     by_id = {board.job.id: board for board in boards}
-    named = choices.labels(list(by_id), lambda i: by_id[i].job.name)
+    named = option_labels.labels(list(by_id), lambda i: by_id[i].job.name)
     return {named[job_id]: board for job_id, board in by_id.items()}
 
 

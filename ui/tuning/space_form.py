@@ -11,7 +11,7 @@ from core.training import script as scripts
 from core.tuning import presets
 from core.tuning.space import MAX_POINTS, Range, check
 from ui import choices
-from ui.choices import Label
+from ui.option_labels import Label
 from ui.text import plain
 from ui.training import model_picker
 
