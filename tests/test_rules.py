@@ -308,7 +308,9 @@ ui.overview > core core.backends core.bin core.datasets core.io core.jobs core.m
     ui.importing ui.notices ui.shared
 ui.datasets > core core.backends core.datasets core.datasets.editing core.datasets.importing
     core.datasets.inspection core.io core.jobs core.jobs.status core.models ui ui.components
-    ui.models ui.notices ui.predictions ui.shared
+    ui.models ui.notices ui.predictions ui.shared ui.datasets.photos
+ui.datasets.photos > core core.datasets core.datasets.editing core.datasets.inspection core.io
+    core.models ui ui.components ui.datasets ui.notices ui.predictions ui.shared
 ui.training > core core.aws core.backends core.datasets core.io core.jobs core.jobs.status
     core.models core.training ui ui.components ui.notices ui.shared
 ui.tuning > core core.backends core.bin core.datasets core.io core.jobs core.jobs.status
