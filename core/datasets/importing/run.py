@@ -185,7 +185,7 @@ def _other_files(layout: Layout) -> str:
         return ""
     example = printable(layout.ignored.examples[NOT_IMAGE].rpartition("/")[2])
     suffixes = ", ".join(settings.IMAGE_SUFFIXES)
-    return f" {count:,} other files are there, such as {example!r}. Photos end in {suffixes}."
+    return f" Other files there: {count:,}, such as {example!r}. Photos end in {suffixes}."
 
 
 def _require_usable_photos(frame: pd.DataFrame) -> None:
