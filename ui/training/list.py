@@ -28,6 +28,7 @@ def show() -> None:
     found = _listed()
     if not found:
         st.caption("No training jobs yet.")
+        _trials_toggle()
         return
     is_running = any(isinstance(job, Job) and not job.state.is_finished for job in found)
     live.redrawn(_draw, REFRESH_SECONDS, running=is_running)(is_running)
