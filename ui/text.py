@@ -106,7 +106,7 @@ def figure(value: float | None, pattern: str) -> str:
 
 
 def left(seconds: float | None) -> str:
-    """`, about 2 min 5 s left`, or nothing where that is not known."""
+    """`, about 2 min 5 s left`, or nothing if that is not known."""
     if seconds:
         return f", about {duration(seconds)} left"
     return ""

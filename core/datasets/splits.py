@@ -139,7 +139,7 @@ def official(
     stratified and seeded; photos that it does not assign become 'unused'. A class without a photo
     in an official split is kept: it is trained on, and has no score of its own there.
 
-    Raises UserError where there is no official train part, or as `stratified` does.
+    Raises UserError if there is no official train part, or as `stratified` does.
     """
     given = frame["official"].where(_usable(frame), "")
     present = set(given.unique())

@@ -129,7 +129,7 @@ class Worker:
 
     def note(self, **facts: str) -> None:
         """Replace the notes beside the progress: which job this one waits for (`waits_for`), and
-        that it gives no sign of life (`silent`). Writes them if they changed."""
+        that it shows no activity (`silent`). Writes them if they changed."""
         notes = {name: value for name, value in facts.items() if value}
         if notes != self._notes:
             self._notes = notes

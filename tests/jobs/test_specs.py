@@ -90,7 +90,7 @@ def test_fault_21_the_script_refuses_the_same_values(value: str) -> None:
         ("batch_size", "0"), ("batch_size", "1.5"), ("batch_size", "1e9"),
         ("epochs", "0"), ("epochs", "1000000000"), ("epochs", "-3"),
         ("arch", "no_such_model"), ("arch", "lite0@7"), ("arch", "lite0+lite0"),
-        ("mode", "finetuned"), ("preset", "FAST"), ("head", ""), ("refit", "maybe"), ("seed", "-1"), ("image_size", "99999"),
+        ("mode", "fine-tune"), ("preset", "FAST"), ("head", ""), ("refit", "maybe"), ("seed", "-1"), ("image_size", "99999"),
         ("no_such_parameter", "1"),
     ],
 )  # fmt: skip

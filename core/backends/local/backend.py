@@ -119,8 +119,8 @@ class LocalBackend(Backend):
         return self._submit(spec, WORKER)
 
     def refresh(self, job: Job) -> Job:
-        # The lock first: a worker writes its last status before it lets go, so a free lock and an
-        # unfinished status read after it can only mean that the worker died.
+        # The lock first: a worker writes its last status before it releases the lock, so a free
+        # lock and an unfinished status read after it can only mean that the worker died.
         with files.there(job.folder.path, "job"):
             held = locks.is_locked(job.folder.lock)
             now = jobs.read(job.id)
@@ -215,7 +215,7 @@ class LocalBackend(Backend):
         process.wait(timeout=settings.STOP_SECONDS)
 
     def _still_there(self, job: Job) -> Job | None:
-        """The job refreshed, or None where another session has deleted it since it was listed."""
+        """The job refreshed, or None if another session has deleted it since it was listed."""
         try:
             return self.refresh(job)
         except NotFound:

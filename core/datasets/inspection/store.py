@@ -118,7 +118,7 @@ def make(
 
     `check` may raise to end it early.
 
-    Raises UserError where there are too few photos left to compare.
+    Raises UserError if there are too few photos left to compare.
     """
     started = time.monotonic()
     frame = usable(version)
