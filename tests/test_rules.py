@@ -297,7 +297,7 @@ ui.importing > core core.aws core.backends core.datasets core.datasets.importing
     core.datasets.planning core.datasets.planning.tables core.io core.jobs core.jobs.status ui
     ui.notices ui.shared
 ui.components > core
-ui.notices > core core.jobs ui ui.components
+ui.notices > core core.io core.jobs ui ui.components
 ui.shared > core core.aws core.backends core.backends.sagemaker.endpoints core.batch core.bin
     core.datasets core.datasets.editing core.io core.jobs core.jobs.status core.models ui
     ui.components ui.notices

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import first_run, settings
+from core import settings
 from core.backends import Endpoint, EndpointState
 from core.bin import deleted
 from core.datasets import store
@@ -17,6 +17,7 @@ from core.jobs import store as jobs
 from core.jobs.store import State, Status
 from tests.datasets import made
 from tests.patience import PATIENCE
+from ui.notices import first_run
 from ui.overview import checklist
 from ui.overview import home as blocks
 from ui.overview.checklist import Home

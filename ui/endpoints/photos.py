@@ -7,13 +7,13 @@ from functools import partial
 
 import streamlit as st
 
-from core import first_run
 from core.backends import Endpoint, EndpointState, ask
 from ui import choices
 from ui.endpoints import answer_dialog, sources
 from ui.endpoints import answers as endpoint_answers
 from ui.endpoints.answers import Answer, SentPhoto
 from ui.endpoints.sources import Wall
+from ui.notices import first_run
 from ui.text import count, plain
 
 

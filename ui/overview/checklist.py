@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core import first_run
 from core.backends import Endpoint, EndpointState
 from core.datasets.store import Dataset
 from core.jobs.specs import ImportSpec
@@ -15,6 +14,7 @@ from core.jobs.store import Job
 from core.models.store import Model
 from ui import links
 from ui.importing import progress as import_progress
+from ui.notices import first_run
 from ui.text import count, plain, share
 
 SAMPLE_NAME = "Sketchbook"

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from core import first_run, settings
+from core import settings
 from ui import links
+from ui.notices import first_run
 
 _TEXT = Path(__file__).with_suffix(".md")
 DOCUMENTS = ("README.md", "docs/architecture.md")
