@@ -317,7 +317,7 @@ ui.models > core core.datasets core.evaluation core.io core.jobs core.models cor
     ui.notices ui.predictions ui.shared
 ui.endpoints > core core.aws core.backends core.backends.sagemaker.inventory core.datasets
     core.datasets.editing core.endpoints core.evaluation core.io core.jobs core.jobs.status
-    core.models ui ui.aws ui.components ui.models ui.notices ui.shared
+    core.models ui ui.aws ui.components ui.models ui.notices ui.shared ui.predictions
 ui.batch > core core.backends core.batch core.datasets core.datasets.editing core.evaluation
     core.io core.jobs core.jobs.status core.models ui ui.components ui.models ui.notices
     ui.predictions ui.shared ui.training
