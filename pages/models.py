@@ -2,14 +2,13 @@
 
 import streamlit as st
 
-from core.io import first_run
 from core.models import store as models
 from ui import links, messages
 from ui.guard import guard
 from ui.models import header
 from ui.models import list as model_list
 from ui.models import view as model_view
-from ui.notices import missing, title
+from ui.notices import first_run, missing, title
 
 guard()
 

@@ -72,7 +72,7 @@ def test_back_goes_back_one_view(app: App, page: Any, birds: store.Version) -> N
 def test_a_button_to_another_page_is_one_step(app: App, page: Any, birds: store.Version) -> None:
     steps.visit(page, app.url, f"datasets?dataset={birds.dataset_id}")
     until_view(page, "Photos")
-    page.locator(".st-key-ds_train button").click()
+    page.locator(".st-key-ds_train button").first.click()
     expect(page).to_have_title("Train - Fieldmark")
     steps.settle(page)
     assert place(page)[1]["dataset"] == birds.dataset_id
@@ -162,7 +162,7 @@ def test_undo_brings_a_deleted_job_back(app: App, page: Any) -> None:
     steps.visit(page, app.url, f"train?job={job_id}")
     page.locator(f".st-key-job_delete_{job_id} button").first.click()
     page.locator(f".st-key-job_training_delete_sure_{job_id} label").first.click()
-    page.locator(f".st-key-job_training_delete_{job_id} button").click()
+    page.locator(f".st-key-job_training_delete_{job_id} button").first.click()
     steps.say(page, "Deleted run 1")
     assert jobs.listing() == []
     page.get_by_role("button", name="Undo").click()
@@ -175,7 +175,7 @@ def test_a_deleted_job_is_restored_from_the_overview(app: App, page: Any) -> Non
     group = jobs.move_to_bin(job_id)
     steps.visit(page, app.url)
     page.get_by_text(re.compile(r"^Deleted \(1, ")).click()
-    page.locator(f".st-key-bin_restore_{group} button").click()
+    page.locator(f".st-key-bin_restore_{group} button").first.click()
     steps.say(page, "Restored run 1")
     assert jobs.read(job_id).name == "run 1"
 

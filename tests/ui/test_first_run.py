@@ -13,11 +13,11 @@ from core import settings
 from core.backends import Endpoint, EndpointState
 from core.bin import deleted
 from core.datasets import store
-from core.io import first_run
 from core.jobs import store as jobs
 from core.jobs.store import State, Status
 from tests.datasets import made
 from tests.patience import PATIENCE
+from ui.notices import first_run
 from ui.overview import checklist
 from ui.overview import home as blocks
 from ui.overview.checklist import Home

@@ -8,12 +8,12 @@ from functools import partial
 import streamlit as st
 
 from core.backends import Endpoint, EndpointState, ask
-from core.io import first_run
 from ui import choices
 from ui.endpoints import answer_dialog, sources
 from ui.endpoints import answers as endpoint_answers
 from ui.endpoints.answers import Answer, SentPhoto
 from ui.endpoints.sources import Wall
+from ui.notices import first_run
 from ui.text import count, plain
 
 

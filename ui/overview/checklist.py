@@ -9,12 +9,12 @@ import streamlit as st
 
 from core.backends import Endpoint, EndpointState
 from core.datasets.store import Dataset
-from core.io import first_run
 from core.jobs.specs import ImportSpec
 from core.jobs.store import Job
 from core.models.store import Model
 from ui import links
 from ui.importing import progress as import_progress
+from ui.notices import first_run
 from ui.text import count, plain, share
 
 SAMPLE_NAME = "Sketchbook"

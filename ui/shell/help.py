@@ -9,8 +9,8 @@ from pathlib import Path
 import streamlit as st
 
 from core import settings
-from core.io import first_run
 from ui import links
+from ui.notices import first_run
 
 _TEXT = Path(__file__).with_suffix(".md")
 DOCUMENTS = ("README.md", "docs/architecture.md")
