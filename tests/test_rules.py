@@ -299,26 +299,28 @@ ui.importing > core core.aws core.backends core.datasets core.datasets.importing
 ui.components > core
 ui.notices > core core.jobs ui ui.components
 ui.shared > core core.aws core.backends core.backends.sagemaker.endpoints core.batch core.bin
-    core.datasets core.datasets.editing core.evaluation core.io core.jobs core.jobs.status
-    core.models core.training ui ui.components ui.notices
+    core.datasets core.datasets.editing core.io core.jobs core.jobs.status core.models ui
+    ui.components ui.notices
+ui.predictions > core core.datasets core.evaluation core.models ui ui.components ui.shared
 ui.shell > ui.components core core.backends core.backends.local core.io core.jobs core.models core.training ui
     ui.aws ui.datasets ui.notices ui.shared
 ui.overview > core core.backends core.bin core.datasets core.io core.jobs core.models ui
     ui.importing ui.notices ui.shared
 ui.datasets > core core.backends core.datasets core.datasets.editing core.datasets.importing
     core.datasets.inspection core.io core.jobs core.jobs.status core.models ui ui.components
-    ui.models ui.notices ui.shared
+    ui.models ui.notices ui.predictions ui.shared
 ui.training > core core.aws core.backends core.datasets core.io core.jobs core.jobs.status
     core.models core.training ui ui.components ui.notices ui.shared
 ui.tuning > core core.backends core.bin core.datasets core.io core.jobs core.jobs.status
     core.models core.training core.tuning ui ui.components ui.notices ui.shared ui.training
-ui.models > core core.evaluation core.io core.models ui ui.notices ui.shared
+ui.models > core core.datasets core.evaluation core.io core.jobs core.models core.training ui
+    ui.notices ui.predictions ui.shared
 ui.endpoints > core core.aws core.backends core.backends.sagemaker.inventory core.datasets
     core.datasets.editing core.endpoints core.evaluation core.io core.jobs core.jobs.status
-    core.models ui ui.aws ui.components ui.models ui.shared
+    core.models ui ui.aws ui.components ui.models ui.notices ui.shared ui.predictions
 ui.batch > core core.backends core.batch core.datasets core.datasets.editing core.evaluation
     core.io core.jobs core.jobs.status core.models ui ui.components ui.models ui.notices
-    ui.shared ui.training
+    ui.predictions ui.shared ui.training
 ui.aws > core core.aws core.backends.sagemaker.inventory core.io core.jobs ui ui.shared
 pages > core.backends core.datasets core.datasets.editing core.jobs core.models ui ui.aws
     ui.batch ui.datasets ui.endpoints ui.importing ui.models ui.notices ui.overview ui.shared

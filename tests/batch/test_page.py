@@ -186,6 +186,7 @@ def test_each_step_of_a_review_is_done_once_and_undo_takes_it_back(finished: Job
     assert decision(entry) == ("square", False), "no step is done again"
     reviewed(decide, leave_out, undo)
     assert decision(entry) == ("circle", True)
+    review.propose([entry.id], "square", decided=False)
     reviewed(decide, leave_out, undo, undo)
     assert decision(entry) == ("square", False)
     reviewed(decide, {"action": "reopen", "id": entry.id})

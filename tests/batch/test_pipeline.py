@@ -34,7 +34,7 @@ def test_only_a_few_batches_are_read_ahead() -> None:
     assert len(seen) <= 2 * batches.AHEAD + 1
 
 
-def test_a_stop_hands_back_what_was_begun_and_nothing_after_it() -> None:
+def test_a_stop_completes_the_batches_in_progress_and_starts_no_others() -> None:
     stop, begun = threading.Event(), []
 
     def work(number: int) -> int:

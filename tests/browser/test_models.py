@@ -35,7 +35,7 @@ def answered(model: models.Model, change: Callable[[dict[str, np.ndarray]], None
 
 
 def mistaken(model: models.Model, every: int) -> models.Model:
-    """The model with every so manieth photo predicted as the class after its own."""
+    """The model with every n-th photo predicted as the class after its own."""
 
     def change(arrays: dict[str, np.ndarray]) -> None:
         count = arrays["probabilities"].shape[1]

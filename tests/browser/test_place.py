@@ -81,6 +81,19 @@ def test_a_button_to_another_page_is_one_step(app: App, page: Any, birds: store.
     assert place(page)[0] == "datasets"
 
 
+def test_a_link_to_the_page_that_is_open_changes_the_address(app: App, page: Any) -> None:
+    job_id = ended_job(1)
+    steps.visit(page, app.url, f"train?job={job_id}")
+    page.get_by_role("link", name="All training jobs").click()
+    expect(page).to_have_title("Train - Fieldmark")
+    assert place(page) == ("train", {})
+    page.go_back()
+    expect(page).to_have_title("run 1 - Completed - Train - Fieldmark")
+    steps.settle(page)
+    open_page(page, "Train")
+    assert place(page) == ("train", {})
+
+
 def test_filters_and_pages_are_steps_and_stay_in_their_view(
     app: App, page: Any, birds: store.Version
 ) -> None:

@@ -16,15 +16,15 @@ from ui.training import job as job_card
 
 def show(job: Job) -> None:
     """Draw facts, downloads and the log."""
-    told = BatchProgress.from_json(job.status.progress)
-    st.markdown(f"**Engine**: {plain(told.form)}. {_parity(told.parity)}")
-    if told.seconds:
+    progress = BatchProgress.from_json(job.status.progress)
+    st.markdown(f"**Engine**: {plain(progress.form)}. {_parity(progress.parity)}")
+    if progress.seconds:
         rate = (
-            f"{told.images_per_second or 0:,.0f} photos per second, including reading and decoding"
+            f"{progress.images_per_second or 0:,.0f} photos per second, with reading and decoding"
         )
         st.markdown(
-            f"**Speed**: {rate}. It took {duration(told.seconds)} after a start-up of "
-            f"{duration(_start(job, told.seconds))}."
+            f"**Speed**: {rate}. It took {duration(progress.seconds)} after a start-up of "
+            f"{duration(_start(job, progress.seconds))}."
         )
     downloads_of(job)
     job_card.as_code(job)

@@ -79,7 +79,7 @@ def show(models: Sequence[Model]) -> None:
                 kind="transform",
                 key="ba_run",
                 icon=":material/play_arrow:",
-                disabled=make is _nothing,
+                disabled=make is _refuse_without_photos,
             )
         st.caption(ELSEWHERE if where.asks_resources else HERE)
 
@@ -89,7 +89,7 @@ def show(models: Sequence[Model]) -> None:
 Make = Callable[..., TransformSpec]
 
 
-def _nothing(**_: Any) -> TransformSpec:
+def _refuse_without_photos(**_: Any) -> TransformSpec:
     raise UserError("Choose photos first.", field="photos")
 
 
@@ -97,12 +97,12 @@ def _split(model: Model) -> tuple[Make, str]:
     datasets = {item.id: item for item in store.datasets() if isinstance(item, store.Dataset)}
     if not datasets:
         st.info("No datasets yet.", icon=":material/photo_library:")
-        return _nothing, "Batch"
+        return _refuse_without_photos, "Batch"
     left, right = st.columns(2)
     own = model.dataset_id
     chosen = version_picker.dataset(datasets, key=f"ba_dataset_{model.id}", start=own, on=left)
     if chosen is None:
-        return _nothing, "Batch"
+        return _refuse_without_photos, "Batch"
     learned_from = ""
     if chosen == own:
         learned_from = model.version_id
@@ -110,7 +110,7 @@ def _split(model: Model) -> tuple[Make, str]:
         chosen, key=f"ba_version_{model.id}_{chosen}", start=learned_from, on=right
     )
     if version is None:
-        return _nothing, "Batch"
+        return _refuse_without_photos, "Batch"
     picked = version.id
     parts = {split: n for split, n in version.split_counts().items() if n}
     parts[NO_SPLIT] = sum(parts.values())
@@ -170,7 +170,7 @@ def _archive(_: Model) -> tuple[Make, str]:
         label_visibility="collapsed",
     )
     if upload is None:
-        return _nothing, "Archive"
+        return _refuse_without_photos, "Archive"
     name = upload.name.replace("\\", "/").rsplit("/", 1)[-1]
 
     def keep(**common: Any) -> TransformSpec:
@@ -195,7 +195,7 @@ def _upload(_: Model) -> tuple[Make, str]:
             "For more than a few hundred photos, choose a folder on this machine instead: it needs "
             "no upload."
         )
-        return _nothing, "Photos"
+        return _refuse_without_photos, "Photos"
     st.caption(
         f"{count(len(uploads), 'photo')}, "
         f"{files.human_bytes(sum(upload.size for upload in uploads))}"

@@ -100,23 +100,23 @@ def _live(job: Job) -> None:
 
 
 def _progress(job: Job) -> None:
-    told = BatchProgress.from_json(job.status.progress)
-    if told.done is None:
-        words = plain(told.phase or "Starting")
-        if told.listed:
-            words += f": {told.listed:,}"
+    progress = BatchProgress.from_json(job.status.progress)
+    if progress.done is None:
+        words = plain(progress.phase or "Starting")
+        if progress.listed:
+            words += f": {progress.listed:,}"
         st.progress(0.0, text=words)
         return
-    total = told.total or 0
-    words = f"{told.done:,} of {count(total, 'photo')}"
-    if told.images_per_second:
-        words += f", {told.images_per_second:,.0f} per second"
-    words += left(told.eta_seconds)
-    if told.errors:
-        words += f", {count(told.errors, 'error')}"
-    live.bar(told.done, total, words)
-    if told.skipped:
-        before = count(told.skipped, "photo")
+    total = progress.total or 0
+    words = f"{progress.done:,} of {count(total, 'photo')}"
+    if progress.images_per_second:
+        words += f", {progress.images_per_second:,.0f} per second"
+    words += left(progress.eta_seconds)
+    if progress.errors:
+        words += f", {count(progress.errors, 'error')}"
+    live.bar(progress.done, total, words)
+    if progress.skipped:
+        before = count(progress.skipped, "photo")
         st.caption(f"{before} finished in the stopped batch and are not repeated.")
 
 

@@ -23,7 +23,8 @@ from core.models import store as models
 from ui import messages
 from ui.components.gallery import Photo
 from ui.components.viewer import Slide
-from ui.shared import albums, photo_route, photo_view, thumbnails, viewer
+from ui.predictions import albums, photo_view
+from ui.shared import photo_route, thumbnails, viewer
 from ui.shared.viewer import Album
 from ui.text import percent, plain
 

@@ -18,7 +18,8 @@ from ui import links, paging
 from ui.batch import about as batch_about
 from ui.batch import photo as batch_photo
 from ui.components.gallery import gallery
-from ui.shared import albums, thumbnails
+from ui.predictions import albums
+from ui.shared import thumbnails
 from ui.text import count, plain
 
 WALL_PAGE, TABLE_PAGE, ERRORS_PAGE = 48, 50, 100

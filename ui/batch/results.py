@@ -21,7 +21,7 @@ from ui.batch import about as batch_about
 from ui.batch import photo as batch_photo
 from ui.batch import photos as batch_photos
 from ui.batch import scores as batch_scores
-from ui.shared import albums
+from ui.predictions import albums
 from ui.text import count, percent, share
 
 VIEWS = {

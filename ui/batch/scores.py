@@ -15,7 +15,8 @@ from core.evaluation import confusion, scores
 from core.jobs.store import Job
 from ui import links
 from ui.batch import photos as batch_photos
-from ui.shared import charts, confusion_matrix
+from ui.predictions import confusion_matrix
+from ui.shared import charts
 from ui.text import count, plain, share
 
 MAX_PHOTOS = 36

@@ -14,7 +14,7 @@ from core.datasets.editing.edits import Step
 from core.datasets.inspection import store as inspection
 from core.datasets.inspection.store import GROUPED, KINDS, Inspection
 from core.datasets.store import Dataset, Version
-from ui import choices, links, paging
+from ui import choices, paging
 from ui.datasets import inspection as inspecting
 from ui.datasets.photos import edit_forms, selection
 from ui.text import count, duration, plain
@@ -40,21 +40,15 @@ def show(dataset: Dataset, version: Version) -> None:
 def _kind(sizes: Mapping[str, int]) -> str:
     """Draw the choice of a list; return it. The address has its name, because the numbers on the
     pills change. By default it is the first list that is not empty."""
-    asked = links.parameter("issue")
-    first = next((kind for kind, size in sizes.items() if size), "label")
-    if asked in KINDS:
-        first = asked
-    kind = choices.pill(
+    return choices.pill(
         "List",
         list(KINDS),
-        start=first,
+        start=next((kind for kind, size in sizes.items() if size), "label"),
         label=lambda kind: f"{KINDS[kind].title} ({sizes[kind]:,})",
         key="ds_issue",
+        parameter="issue",
         label_visibility="collapsed",
     )
-    if kind != asked:
-        links.set_parameters(issue=kind)
-    return kind
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

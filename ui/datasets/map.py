@@ -24,8 +24,8 @@ from ui.components.map import SIZE, Points
 from ui.datasets import inspection as inspecting
 from ui.datasets.photos import photo_viewer, selection
 from ui.models import list as model_list
+from ui.predictions.photo_wall import predictions_of
 from ui.shared import charts, thumbnails, viewer
-from ui.shared.photo_wall import predictions_of
 from ui.text import count, plain
 
 DRAWN = 20_000

@@ -15,7 +15,8 @@ from core.models.store import Model
 from ui import links, messages
 from ui.endpoints import answers as endpoint_answers
 from ui.endpoints.answers import Answer, Answers, SentPhoto
-from ui.shared import class_picker, photo_view
+from ui.predictions import photo_view
+from ui.shared import class_picker
 from ui.text import plain
 
 LEAVE_OUT = "None of these classes"

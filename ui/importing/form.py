@@ -145,7 +145,7 @@ def _archive_spec(upload: Any, name: str) -> PlanSpec:
 
 
 def _s3(target: Target) -> None:
-    uri = st.text_input("S3 URI", key="ds_s3", placeholder=s3.EXAMPLE)
+    uri = st.text_input("S3 prefix", key="ds_s3", placeholder=s3.EXAMPLE)
     st.caption(
         "Photos stay in S3 and are downloaded when needed. Uses this machine's AWS credentials "
         "(read access) and the region of the AWS page or AWS_REGION."

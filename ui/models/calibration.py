@@ -14,8 +14,8 @@ from core.evaluation import calibration
 from core.evaluation.predictions import Predictions
 from core.models.store import Model
 from ui.models import coverage as coverage_view
+from ui.predictions.photo_wall import wall
 from ui.shared import charts
-from ui.shared.photo_wall import wall
 from ui.text import count, share
 
 HEIGHT = charts.HEIGHT + 80

@@ -10,7 +10,7 @@ from core.evaluation import confusion, examples, scores
 from core.evaluation.predictions import Predictions
 from core.models.store import Model
 from ui import links
-from ui.shared.photo_wall import wall
+from ui.predictions.photo_wall import wall
 from ui.text import count, plain, share
 
 ROW_HEIGHT, MAX_HEIGHT = 33, 330

@@ -15,7 +15,7 @@ from core.models import store as models
 from core.models.store import Model
 from ui import choices, links
 from ui.models import list as model_list
-from ui.shared.photo_wall import predictions_of, wall
+from ui.predictions.photo_wall import predictions_of, wall
 from ui.text import count, percent, plain, share
 
 PARAMETER = "with"

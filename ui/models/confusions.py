@@ -8,8 +8,8 @@ import streamlit as st
 from core.evaluation import confusion
 from core.evaluation.predictions import Predictions
 from core.models.store import Model
-from ui.shared import confusion_matrix
-from ui.shared.photo_wall import wall
+from ui.predictions import confusion_matrix
+from ui.predictions.photo_wall import wall
 from ui.text import count, plain
 
 PAIRS = 6

@@ -10,8 +10,8 @@ import streamlit as st
 from core.evaluation import calibration
 from core.evaluation.predictions import Predictions
 from core.models.store import Model
+from ui.predictions.photo_wall import wall
 from ui.shared import charts
-from ui.shared.photo_wall import wall
 from ui.text import count, share
 
 TARGETS = (0.9, 0.95, 0.98, 0.99)

@@ -16,8 +16,9 @@ from ui.models import classes as class_view
 from ui.models import compare as model_compare
 from ui.models import confusions
 from ui.notices import title
-from ui.shared import albums, crop_notice, photo_view
-from ui.shared.photo_wall import predictions_of, wall
+from ui.predictions import albums, photo_view
+from ui.predictions.photo_wall import predictions_of, wall
+from ui.shared import crop_notice
 from ui.text import count, plain
 
 VIEWS = ("Confusion", "Mistakes", "Photos", "Classes", "Calibration", "Compare", "About")

@@ -20,7 +20,8 @@ from core.models.store import Model
 from ui import links, messages
 from ui.datasets import links as dataset_links
 from ui.datasets.photos import edit_forms, photo_facts
-from ui.shared import photo_wall, thumbnails
+from ui.predictions import photo_wall
+from ui.shared import thumbnails
 from ui.text import plain
 
 MODELS = 40

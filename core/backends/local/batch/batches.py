@@ -38,7 +38,7 @@ def in_order(
                     break
                 waiting.append(pool.submit(work, batch))
             if should_stop():
-                waiting = _begun(waiting)
+                waiting = _running(waiting)
             if not waiting:
                 return
             yield waiting.popleft().result()
@@ -46,7 +46,7 @@ def in_order(
         pool.shutdown(cancel_futures=True)
 
 
-def _begun(waiting: deque[Future[Answer]]) -> deque[Future[Answer]]:
+def _running(waiting: deque[Future[Answer]]) -> deque[Future[Answer]]:
     """Return the futures that run or are done. Cancels from the last one on, because batches start
     in order: the rest has no gap."""
     return deque(reversed([future for future in reversed(waiting) if not future.cancel()]))

@@ -91,12 +91,12 @@ class Scorer:
         """
         if self._precision == "exact":
             return {}
-        found = self._kept() or self._measure(photos)
+        found = self._cached_check() or self._measure(photos)
         if found.get("form") != self.form:
             self._use(str(found.get("arithmetic", "fp32")))
         return found
 
-    def _kept(self) -> Mapping[str, object]:
+    def _cached_check(self) -> Mapping[str, object]:
         if not self._measured.exists():
             return {}
         found: Mapping[str, object] = files.read_json(self._measured)

@@ -86,7 +86,7 @@ class _Throttle:
             self._worker.progress(phase=phase, listed=done, to_list=total)
 
 
-class _Opened(NamedTuple):
+class _Photo(NamedTuple):
     """A photo that was read: its id, the decoded photo, or the error ('' without one)."""
 
     image_id: str
@@ -118,7 +118,7 @@ class _Run:
             sources.list_of(self.worker.folder), self.scorer.batch, self.writer.end
         )
         found = pipeline.in_order(
-            self._answered,
+            self._classify,
             batches,
             self.scorer.workers,
             lambda: self.worker.stopping,
@@ -150,31 +150,31 @@ class _Run:
             self.parity,
         )
 
-    def _answered(self, batch: list[Item]) -> list[dict[str, object]]:
-        opened = [self._opened(item) for item in batch]
-        answers = iter(self.scorer.answer([one.photo for one in opened if not one.error]))
-        given = [None if one.error else next(answers) for one in opened]
+    def _classify(self, batch: list[Item]) -> list[dict[str, object]]:
+        photos = [self._read(item) for item in batch]
+        answers = iter(self.scorer.answer([one.photo for one in photos if not one.error]))
+        given = [None if one.error else next(answers) for one in photos]
         return [
             rows.row(item, one.image_id, answer, one.error, self.scorer.classes, self.training_ids)
-            for item, one, answer in zip(batch, opened, given, strict=True)
+            for item, one, answer in zip(batch, photos, given, strict=True)
         ]
 
-    def _opened(self, item: Item) -> _Opened:
+    def _read(self, item: Item) -> _Photo:
         image_id = item.image_id
         try:
             path = Path(self.root, item.file)
             if (size := path.stat().st_size) > settings.MAX_IMAGE_BYTES:
                 limit = files.human_bytes(settings.MAX_IMAGE_BYTES)
-                return _Opened(
+                return _Photo(
                     "", None, f"the file has {files.human_bytes(size)}; at most {limit} can be used"
                 )
             data = path.read_bytes()
             image_id = hashlib.sha256(data).hexdigest()
-            return _Opened(image_id, self.scorer.decode(data), "")
+            return _Photo(image_id, self.scorer.decode(data), "")
         except OSError as error:
-            return _Opened(image_id, None, f"the file can't be read ({error.strerror or error})")
+            return _Photo(image_id, None, f"the file can't be read ({error.strerror or error})")
         except ValueError as error:
-            return _Opened(image_id, None, str(error))
+            return _Photo(image_id, None, str(error))
 
     def _report(self, phase: str, **more: int) -> None:
         now = self.reported = time.monotonic()

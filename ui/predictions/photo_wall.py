@@ -16,7 +16,8 @@ from core.models.store import Model
 from ui import paging
 from ui.components.gallery import gallery
 from ui.components.viewer import Slide
-from ui.shared import albums, photo_view, thumbnails
+from ui.predictions import albums, photo_view
+from ui.shared import thumbnails
 from ui.shared.viewer import Album
 from ui.text import percent
 

@@ -24,7 +24,8 @@ from core.models.similar import Similar
 from core.models.store import Model
 from ui.components.gallery import gallery
 from ui.components.viewer import Slide
-from ui.shared import albums, charts, photo_route, thumbnails, viewer
+from ui.predictions import albums
+from ui.shared import charts, photo_route, thumbnails, viewer
 from ui.text import chart_text, count, percent, plain
 
 BARS = 12

@@ -1,0 +1,1 @@
+"""Photos with what models predicted for them: walls, the confusion matrix, and the viewer."""
