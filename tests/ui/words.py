@@ -29,7 +29,7 @@ ROUTER = settings.PROJECT / "ui" / "shell" / "router.py"
 # chart draws comes from data.
 FIELDS = {"alt", "body", "content", "delta", "help", "label", "options", "placeholder", "text"}
 # `options` of a number format, `label` of nothing visible ...
-UNSEEN = re.compile(r"^[\W\d_]*$|^:material/\w+:$|^[a-z]+://")
+UNSEEN = re.compile(r"^[\W\d_]*$|^<style>|^:material/\w+:$|^[a-z]+://")
 # A page where nothing of AWS is known, whatever the machine that draws it.
 ENVIRONMENT = {
     "AWS_CONFIG_FILE": "/nowhere/config",
