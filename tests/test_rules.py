@@ -293,7 +293,7 @@ ui.importing > core core.aws core.backends core.datasets core.datasets.importing
     core.datasets.planning core.datasets.planning.tables core.io core.jobs core.jobs.status ui
     ui.notices ui.shared
 ui.components > core
-ui.notices > core core.jobs ui ui.components
+ui.notices > core core.io core.jobs ui ui.components
 ui.shared > core core.aws core.backends core.backends.sagemaker.endpoints core.batch core.bin
     core.datasets core.datasets.editing core.io core.jobs core.jobs.status core.models ui
     ui.components ui.notices
@@ -320,9 +320,9 @@ ui.batch > core core.backends core.batch core.datasets core.datasets.editing cor
     core.jobs core.jobs.status core.models ui ui.components ui.models ui.notices ui.predictions
     ui.shared ui.training
 ui.aws > core core.aws core.backends.sagemaker.inventory core.io core.jobs ui ui.shared
-pages > core.backends core.datasets core.datasets.editing core.io core.jobs core.models ui ui.aws
-    ui.batch ui.datasets ui.endpoints ui.importing ui.models ui.notices ui.overview ui.shared
-    ui.shell ui.training ui.tuning
+pages > core.backends core.datasets core.datasets.editing core.jobs core.models ui ui.aws ui.batch
+    ui.datasets ui.endpoints ui.importing ui.models ui.notices ui.overview ui.shared ui.shell
+    ui.training ui.tuning
 app > ui.shell
 benchmarks > core core.backends core.backends.local.batch core.backends.local.datasets
     core.backends.local.endpoints core.datasets core.datasets.importing core.endpoints core.io
