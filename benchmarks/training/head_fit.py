@@ -12,6 +12,8 @@ import argparse
 import json
 import sys
 import time
+from importlib import import_module
+from typing import cast
 
 import numpy as np
 import torch
@@ -46,9 +48,9 @@ def draw(count: int, classes: int, seed: int = 0) -> tuple[Part, Part, Part]:
 
 def ours(train: Part, validation: Part, classes: int, strength: str) -> torch.nn.Module:
     """Choose the strength unless it is given, fit the head, and fit it again on both parts."""
-    from fieldmark_ml import hyperparameters
-    from fieldmark_ml.training import frozen, job
-
+    hyperparameters = import_module("fieldmark_ml.hyperparameters")
+    frozen = import_module("fieldmark_ml.training.frozen")
+    job = import_module("fieldmark_ml.training.job")
     values = hyperparameters.resolve(hyperparameters.parse({"weight_decay": strength}))
     splits = {
         "train": slice(0, len(train[1])),
@@ -61,7 +63,8 @@ def ours(train: Part, validation: Part, classes: int, strength: str) -> torch.nn
         splits,
         splits,
     )
-    return frozen.train(job.make(values), table, classes, None).head
+    trained = frozen.train(job.make(values), table, classes, None)
+    return cast("torch.nn.Module", trained.head)
 
 
 def scikit_learn(train: Part, classes: int, strength: float) -> torch.nn.Module:

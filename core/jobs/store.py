@@ -202,9 +202,10 @@ def move_to_bin(job_id: str, group: str = "") -> str:
     Return its group there, or "" if there is nothing to restore. Raises UserError while the job
     runs.
     """
+    taken = ""
     with _taking_away(job_id):
-        return bin_folder.take(RunFolder.of(job_id).path, group)
-    return ""
+        taken = bin_folder.take(RunFolder.of(job_id).path, group)
+    return taken  # noqa: RET504, the block ends early if the folder is gone
 
 
 @contextmanager

@@ -76,8 +76,9 @@ def show(model: Model, asked: Sequence[tuple[str, Predictions]]) -> None:
     dataset = store.dataset(model.dataset_id)
 
     def alone(photo: str) -> Slide | None:
-        found = _subject(model, photo, asked)
-        return found and slide(dataset.root, found.path, photo, found.label)
+        if (found := _subject(model, photo, asked)) is None:
+            return None
+        return slide(dataset.root, found.path, photo, found.label)
 
     def details(photo: str) -> None:
         if subject := _subject(model, photo, asked):

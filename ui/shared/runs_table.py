@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any, Literal, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
@@ -18,6 +19,7 @@ from ui import choices
 
 MOST_ROWS_HEIGHT = 520
 ROWS_UNSCROLLED = 13
+MODES: tuple[Literal["multi-row", "single-cell"], ...] = ("multi-row", "single-cell")
 _CHOSEN, _OPENED, _DRAWS = ".chosen", ".opened", ".draws"
 
 
@@ -160,7 +162,8 @@ def _draw(runs: Sequence[Run], table: Table) -> None:
     # The browser keeps a selection by the place of its rows: other rows are another table.
     key = f"{table.key}_table_{hash(ids):x}_{st.session_state.get(f'{table.key}{_DRAWS}', 0)}"
     chosen = set(selected(table.key, runs))
-    height: int | str = "content"
+    rows = [place for place, one in enumerate(ids) if one in chosen]
+    height: int | Literal["content"] = "content"
     if len(runs) > ROWS_UNSCROLLED:
         height = MOST_ROWS_HEIGHT
     filled = [name for name in table.columns if any(_is_filled(run.cells[name]) for run in runs)]
@@ -170,10 +173,8 @@ def _draw(runs: Sequence[Run], table: Table) -> None:
         height=height,
         column_config={name: table.columns[name] for name in filled},
         on_select=lambda: _select(table.key, key, ids),
-        selection_mode=["multi-row", "single-cell"],
-        selection_default={
-            "selection": {"rows": [place for place, one in enumerate(ids) if one in chosen]}
-        },
+        selection_mode=MODES,
+        selection_default=cast("Any", {"selection": {"rows": rows}}),
         placeholder="",
         key=key,
         alt=f"Table of {table.noun}s; a click on a cell opens its row",
