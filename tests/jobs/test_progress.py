@@ -32,7 +32,7 @@ from core.jobs.status.progress import (
     TuningProgress,
 )
 from core.jobs.store import State, Status
-from tests.test_old_homes import FIXTURES, unpacked
+from tests.old_homes import FIXTURES, unpacked
 
 KINDS: dict[str, type[Progress]] = {
     "training": TrainingProgress,
