@@ -32,7 +32,7 @@ from core.jobs.status.progress import (
     TuningProgress,
 )
 from core.jobs.store import State, Status
-from tests.old_homes import FIXTURES, unpacked
+from tests.old_homes import FIXTURES, unpack
 
 KINDS: dict[str, type[Progress]] = {
     "training": TrainingProgress,
@@ -87,7 +87,7 @@ def test_a_tuple_is_a_list_in_json() -> None:
 @pytest.mark.parametrize("archive", [path.name for path in FIXTURES.glob("*.tar.xz")])
 def test_old_folders_tell_nothing_that_is_not_read(home: Path, archive: str) -> None:
     """But for what no page has ever shown."""
-    unpacked(archive, home)
+    unpack(archive, home)
     unread = {"detail", "spot", "there", "max_trials", "photos", "found", "dataset_id"}
     unread |= {"version_id"}
     for job in jobs.readable():
