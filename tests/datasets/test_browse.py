@@ -74,7 +74,7 @@ def test_pages_are_slices_of_the_rows_that_pass(
 
 
 @pytest.mark.parametrize("descending", [False, True])
-@pytest.mark.parametrize("sort", list(browse.SORTS))
+@pytest.mark.parametrize("sort", [name for name in browse.SORTS if name != "mixed"])
 def test_sorted_by_any_column(
     sort: str,
     descending: bool,
@@ -91,7 +91,6 @@ def test_sorted_by_any_column(
         "box": (
             found["box_width"] * found["box_height"] / (found["width"] * found["height"])
         ).fillna(-1),
-        "mixed": found["image_id"],
     }.get(sort, found.get(sort))
     assert key is not None
     assert key.is_monotonic_decreasing if descending else key.is_monotonic_increasing

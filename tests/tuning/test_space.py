@@ -98,7 +98,7 @@ def test_a_space_survives_its_file() -> None:
         ({"weight_decay": Range("float", math.nan, 1)}, "weight_decay", "smaller number"),
         ({"weight_decay": Range("float", 0.1, 1e9)}, "weight_decay", "cannot be used"),
         ({"epochs": Range("int", 1.5, 3)}, "epochs", "whole numbers"),
-        ({"head": Range("choice", choices=("linear",))}, "head", "two to"),
+        ({"head": Range("choice", choices=("linear",))}, "head", "2 to"),
         ({"head": Range("choice", choices=("linear", "linear"))}, "head", "different"),
         ({"head": Range("choice", choices=("linear", "deep"))}, "head", "deep"),
         ({"arch": Range("choice", choices=("lite0", "no_such"))}, "arch", "no_such"),
