@@ -120,7 +120,7 @@ def test_what_ends_a_page_is_logged_with_its_traceback_and_without_secrets(
     with messages.report_errors():
         raise OSError(5, f"password={KEY}")
     said = capsys.readouterr().err
-    assert "WARNING ui.messages: A page could not go on." in said
+    assert "WARNING ui.messages: A page could not be drawn." in said
     assert "Traceback" in said
     assert KEY not in said
 

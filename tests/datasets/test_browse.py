@@ -97,7 +97,7 @@ def test_sorted_by_any_column(
     assert sorted(found["path"]) == sorted(frame.loc[frame["split"] == "train", "path"])
 
 
-@pytest.mark.parametrize("group", [5, 11])
+@pytest.mark.parametrize("group", [11, 1000])
 def test_mixed_photos_of_every_class_come_early_and_broken_files_last(
     group: int, frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,7 +108,7 @@ def test_mixed_photos_of_every_class_come_early_and_broken_files_last(
     assert sorted(found["path"]) == sorted(frame["path"])
     assert found["label"].head(20).nunique() > 1
     assert pages(tmp_path / "m", Query(sort="mixed"), size=13)["path"].equals(found["path"])
-    if group == 11:
+    if group == 1000:
         assert found["image_id"].iloc[-1] == ""
 
 
@@ -143,7 +143,7 @@ def test_the_position_of_a_photo_is_its_place_in_the_pages(
 def test_unknown_orders_and_ranges_are_refused() -> None:
     with pytest.raises(UserError, match="can't be sorted"):
         Query(sort="__class__")
-    with pytest.raises(UserError, match="ranges"):
+    with pytest.raises(UserError, match="Ranges"):
         Query(ranges=(("path", 0, 1),))
 
 

@@ -355,8 +355,8 @@ def test_an_unreadable_folder_is_named(roots: Path) -> None:
         ({"Crow": 5, "Owl": 5, "Single": 1}, r'"Single" (1)'),
         ({"Crow": 5, "Owl": 2}, r'"Owl" (2)'),
         ({"Crow": 5}, "at least 2 classes"),
-        ({}, "no images"),
-        ({"A": 0, "B": 0}, "no images"),
+        ({}, "no photos"),
+        ({"A": 0, "B": 0}, "no photos"),
     ],
 )
 def test_fault_18_too_few_images_or_classes(
@@ -398,7 +398,7 @@ def test_bad_archives_are_refused_before_anything_remains(roots: Path) -> None:
     (roots / "words.txt").write_text("no photo")
     with tarfile.open(roots / "b.tgz", "w:gz") as tar:
         tar.add(roots / "words.txt", "words.txt")
-    assert "no images" in refused(ImportSource("archive", roots / "b.tgz"))
+    assert "no photos" in refused(ImportSource("archive", roots / "b.tgz"))
 
 
 @pytest.mark.parametrize(
