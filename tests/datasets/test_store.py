@@ -160,7 +160,7 @@ def test_unknown_fields_of_a_later_program_are_ignored(first: store.Version) -> 
     "dataset_id", ["", "..", "../x", "none-123456", "/etc", "Birds", "a" * 300, "a\0b"]
 )
 def test_ids_are_not_paths(dataset_id: str, first: store.Version) -> None:
-    for ask in (store.dataset, store.versions, store.latest, store.delete):
+    for ask in (store.dataset, store.versions, store.latest, store.move_to_bin):
         with pytest.raises(NotFound):
             ask(dataset_id)
     with pytest.raises(NotFound):
