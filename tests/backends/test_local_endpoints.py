@@ -206,7 +206,7 @@ def test_a_server_that_is_killed_is_failed_at_once_and_past_a_proxy(
     (endpoint,) = LOCAL.endpoints()
     assert endpoint.state is EndpointState.FAILED
     assert "exited unexpectedly" in endpoint.reason
-    with pytest.raises(BackendError, match="does not answer"):
+    with pytest.raises(BackendError, match="does not respond"):
         LOCAL.invoke(endpoint, png("triangle"), "image/png")
     LOCAL.delete(endpoint)
     assert LOCAL.endpoints() == []

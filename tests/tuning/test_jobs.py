@@ -90,7 +90,7 @@ def test_three_failures_at_the_start_end_the_job_and_say_why(tuning: Tuning) -> 
     job = tuning.start(fail="True", max_trials=20)
     board = finished(job, State.FAILED)
     assert len(board.trials) == 3
-    assert "first 3 trials all failed" in LOCAL.refresh(job).status.reason
+    assert "first 3 trials failed" in LOCAL.refresh(job).status.reason
     assert "It does not like" in LOCAL.refresh(job).status.reason
 
 
