@@ -57,7 +57,17 @@ def wait():
 
 def everything() -> set[Path]:
     """Return all that lies in the home but the folders it always has."""
-    usual = {"datasets", "jobs", "tmp", "uploads", "features", "review", "thumbnails", "weights"}
+    usual = {
+        "bin",
+        "datasets",
+        "jobs",
+        "tmp",
+        "uploads",
+        "features",
+        "review",
+        "thumbnails",
+        "weights",
+    }
     found = settings.home().rglob("*")
     return {path for path in found if path.relative_to(settings.home()).as_posix() not in usual}
 

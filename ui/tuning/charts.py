@@ -202,16 +202,7 @@ def contour(board: Board, trials: Sequence[Trial]) -> None:
         st.caption("Needs two hyperparameters that vary and a few completed trials.")
         return
     ranked = [*importance.importances(trials, board.space, board.spec.objective), *names]
-    order = list(dict.fromkeys(ranked))
-    left, right = st.columns(2)
-    first = choices.one(
-        "Horizontal axis", names, start=order[0], label=_shown, key="tu_contour_x", on=left
-    )
-    others = [name for name in names if name != first]
-    start = next(name for name in order if name != first)
-    second = choices.one(
-        "Vertical axis", others, start=start, label=_shown, key="tu_contour_y", on=right
-    )
+    first, second = _axes(names, list(dict.fromkeys(ranked)))
     columns, rows, heights = surface(
         known, (first, board.space[first]), (second, board.space[second])
     )
@@ -257,6 +248,20 @@ def contour(board: Board, trials: Sequence[Trial]) -> None:
         f"{board.objective.title} over {first} and {second}",
         height=380,
     )
+
+
+def _axes(names: Sequence[str], order: Sequence[str]) -> tuple[str, str]:
+    """Draw the two choices of axes, at first the two most important hyperparameters."""
+    left, right = st.columns(2)
+    first = choices.one(
+        "Horizontal axis", names, start=order[0], label=_shown, key="tu_contour_x", on=left
+    )
+    others = [name for name in names if name != first]
+    start = next(name for name in order if name != first)
+    second = choices.one(
+        "Vertical axis", others, start=start, label=_shown, key="tu_contour_y", on=right
+    )
+    return first, second
 
 
 def _inside(board: Board, trials: Sequence[Trial]) -> list[Trial]:
