@@ -105,7 +105,7 @@ def test_a_task_that_hangs_is_ended(scripts: Path, parent: int, tmp_path: Path) 
 
 def test_a_task_that_is_killed_is_told_from_one_that_failed(scripts: Path, parent: int) -> None:
     (scripts / "dies.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
-    with pytest.raises(BackendError, match="was ended"):
+    with pytest.raises(BackendError, match="was killed"):
         tasks.run("dies", [])
 
 

@@ -175,7 +175,7 @@ from core.datasets.importing import extending
 def tell(done, total):
     print("copying", flush=True)
     time.sleep(60)
-extending._copied(Path(sys.argv[1]), Path(sys.argv[2]), pd.Series(["a.jpg", "b.jpg"]), tell)
+extending._copy(Path(sys.argv[1]), Path(sys.argv[2]), pd.Series(["a.jpg", "b.jpg"]), tell)
 """
 
 
