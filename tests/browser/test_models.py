@@ -274,7 +274,7 @@ def test_a_class_that_was_never_predicted_keeps_its_column(
             assert abs(left[name] - (sides["x"] + (place + 0.5) * step)) < max(1.0, step / 4), name
     if count > 3:
         names = page.locator(".matrix .rows span:visible").filter(has_text="Species")
-        assert names.count() >= min(count, 30)
+        assert names.count() >= min(count // 2, 15), "as many names as there is room for"
 
 
 def test_a_large_matrix_zooms_and_names_the_classes_under_the_pointer(
