@@ -165,8 +165,9 @@ def test_the_monitor_that_is_off_leads_to_the_form_that_turns_it_on(
     steps.say(page, "Keep photos for the monitor")
     steps.settle(page)
     steps.press(page, "Start the endpoint")
-    page.get_by_text("Live", exact=True).first.wait_for()
-    assert jobs.read(LOCAL.endpoints()[0].id).spec["capture_share"] == 1
+    expect(page).to_have_url(re.compile("endpoint=fm-endpoint-"))
+    (fresh,) = [found for found in LOCAL.endpoints() if found.id != endpoint.id]
+    assert jobs.read(fresh.id).spec["capture_share"] == 1
     for found in LOCAL.endpoints():
         LOCAL.delete(found)
 

@@ -125,7 +125,7 @@ def test_photos_that_belong_together_share_a_split(tmp_path: Path) -> None:
         assert set(split["split"]) == {"train", "validation", "test"}
     other = store.add_dataset("Other", tmp_path, "x", splits.apply(frame, HOW), {}, split=HOW)
     assert inspection.units(other) is None
-    with pytest.raises(UserError, match="Inspect it first"):
+    with pytest.raises(UserError, match="Inspect this dataset first"):
         history.resplit(other, {**HOW, "kind": "grouped"}, ["a", "b"], "")
 
 
