@@ -147,7 +147,7 @@ def test_a_disk_that_can_only_be_read_says_so(disk: Path) -> None:
     files.write_bytes(target, b"old")
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     with pytest.raises(
-        Unwritable, match=r"one\.json can't be written below .*: that disk can only be read"
+        Unwritable, match=r"one\.json can't be written below .*: the disk is read-only"
     ):
         files.write_bytes(target, b"new")
     assert target.read_bytes() == b"old"
