@@ -77,19 +77,22 @@ def test_the_warm_process_has_one_thread_and_keeps_no_dead_children(
     until(lambda: not process.children(), "the end of its workers")
 
 
+# So that the script still runs when it is looked at.
+LONG_ENOUGH = {"weight_decay": "0.01", "optimizer": "adamw", "epochs": "2000"}
+
+
 def test_a_worker_has_one_thread_when_it_forks_its_script(heated: Model) -> None:
     """Reading a manifest starts threads; a worker that had them would start the script anew, seconds slower."""
     job = LOCAL.train(
-        TrainingSpec(
-            "Start", heated.dataset_id, heated.version_id, {**SMALL, "weight_decay": "auto"}
-        )
+        TrainingSpec("Start", heated.dataset_id, heated.version_id, {**SMALL, **LONG_ENOUGH})
     )
     until(lambda: worker_of(job).children() or LOCAL.refresh(job).state.is_finished, "its script")
     assert "prefork.serve()" in str(trainer_of(job).cmdline()), (
         "forked, so it has the command line of the warm process"
     )
     assert worker_of(job).num_threads() == 1
-    assert ended(LOCAL, job).state is State.COMPLETED
+    LOCAL.stop(job)
+    assert ended(LOCAL, job).state is State.STOPPED
 
 
 def test_a_cold_start(small_model: Model) -> None:

@@ -64,7 +64,7 @@ def test_too_many_such_photos_end_the_import_in_words(
     monkeypatch.setattr(examination, "DECODE_SECONDS", 0.05)
     monkeypatch.setattr(examination, "MAX_GIVEN_UP", 2)
     data = large(tmp_path / "large.png").read_bytes()
-    with pytest.raises(UserError, match="3 photos take longer"):
+    with pytest.raises(UserError, match="3 photos each take longer"):
         examination.examine(
             [str(n) for n in range(9)],
             {},
