@@ -58,9 +58,9 @@ def test_what_cannot_be_explained_is_refused_in_words(
     text.write_text("no photo")
     with pytest.raises(UserError, match="has no class 'robin'"):
         explain.saliency(small_model, photo, "robin")
-    with pytest.raises(BadImage, match="not an image"):
+    with pytest.raises(BadImage, match="not a photo"):
         explain.saliency(small_model, text, "circle")
-    with pytest.raises(BadImage, match="not an image"):
+    with pytest.raises(BadImage, match="not a photo"):
         explain.features(small_model, text)
     with pytest.raises(BadImage, match=r"gone\.jpg can't be read"):
         explain.saliency(small_model, tmp_path / "gone.jpg", "circle")
