@@ -541,7 +541,7 @@ def test_a_caller_says_in_which_encoding_names_are(tmp_path: Path) -> None:
     assert report.guessed == ""
     with pytest.raises(BadArchive, match="not in the encoding utf-8"):
         archives.extract(path, tmp_path / "other", encoding="utf-8")
-    with pytest.raises(UserError, match="no encoding called 'klingon'"):
+    with pytest.raises(UserError, match="no encoding named 'klingon'"):
         archives.extract(path, tmp_path / "other", encoding="klingon")
 
 

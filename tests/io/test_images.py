@@ -261,5 +261,5 @@ def test_a_photo_beyond_the_limit_is_shrunk_upright(
 def test_what_can_not_be_shrunk_says_so(tmp_path: Path) -> None:
     with pytest.raises(BadImage, match="can't be shrunk to 100 B"):
         images.shrunk(photo(tmp_path / "a.jpg").read_bytes(), 100)
-    with pytest.raises(BadImage, match="not an image"):
+    with pytest.raises(BadImage, match="not a photo"):
         images.shrunk(bytes(200), 100)

@@ -269,7 +269,7 @@ SLOW: dict[str, tuple[Callable[[], bytes], str]] = {
     "2,000,000 blocks": (_blocks, "segments"),
     "junk in a GIF": (
         lambda: encoded(drawn(), "GIF")[:781] + b"x" * 60_000_000,
-        "not an image|cut short",
+        "not a photo|cut short",
     ),
     "run lengths": (lambda: _rle(7000), "compressed BMP"),
     "a canvas of WebP": (

@@ -246,7 +246,7 @@ def test_what_cannot_be_explained_is_said_in_one_line(
     text.write_text("no photo")
     for arguments, reason in (
         ((marked.model, photo, "--label", "robin", out), "knows no class 'robin'"),
-        ((marked.model, text, out), "not an image"),
+        ((marked.model, text, out), "not a photo"),
         ((marked.model, tmp_path / "gone.png", out), "gone.png"),
         ((tmp_path, photo, out), "is not a model folder"),
     ):
