@@ -123,7 +123,7 @@ def test_a_file_beyond_the_limit_is_not_even_read(
 ) -> None:
     monkeypatch.setattr(settings, "MAX_IMAGE_BYTES", 100)
     facts = images.examine(photo(tmp_path / "a.jpg"))
-    assert "at most 100 B" in facts.problem
+    assert "the limit is 100 B" in facts.problem
     assert facts.image_id == ""
 
 
@@ -204,7 +204,7 @@ def test_a_thumbnail_never_shows_another_photo(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("image_id", ["", "../../etc/passwd", "A" * 64, "0" * 63])
 def test_a_thumbnail_has_no_path_but_by_an_id(image_id: str, tmp_path: Path) -> None:
-    with pytest.raises(BadImage, match="not the id"):
+    with pytest.raises(BadImage, match="not an image id"):
         images.thumbnail(image_id, photo(tmp_path / "a.jpg"))
 
 

@@ -128,7 +128,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "film": (lambda: b"\0\0\0\x14ftypisom\0\0\2\0mp41" + bytes(90), "film"),
     "TIFF of measures": (
         lambda: encoded(Image.new("F", (9, 9)), "TIFF"),
-        "measured values.*32 bits",
+        "32 bits.*measurements",
     ),
     "TIFF head": (lambda: b"II*\0\x08\0\0\0" + bytes(200), "no pixels"),
     "TIFF that ends": (lambda: encoded(drawn(), "TIFF")[:9], "cut short"),
