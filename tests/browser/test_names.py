@@ -84,7 +84,7 @@ def test_of_two_datasets_of_one_name_either_can_be_chosen(
     app: App, page: Any, two: tuple[store.Version, store.Version]
 ) -> None:
     large, small = (version.dataset_id for version in two)
-    steps.visit(page, app.url, "datasets")
+    steps.visit(page, app.url, f"datasets?dataset={small}")
     steps.until_dataset(page, "20 photos")
     for wanted, photos in ((large, "36"), (small, "20"), (large, "36")):
         steps.pick(page, "Dataset", re.compile(re.escape(wanted[-6:])))
@@ -99,7 +99,7 @@ def test_training_is_on_the_addressed_dataset_after_a_control_was_touched(
     steps.visit(page, app.url, f"train?dataset={large.dataset_id}")
     steps.say(page, "3 classes;")
     steps.choose(page, "Balanced")
-    steps.choose(page, "Choose")
+    steps.choose(page, "Custom")
     steps.say(page, "3 classes;")
     steps.press(page, "Train")
     until(lambda: jobs.readable("training"), "the job")

@@ -92,7 +92,7 @@ def choose_species(app: App, page: Any, birds: Path) -> store.Version:
 
 def small(page: Any) -> None:
     """Choose the smallest network, at 64 pixels, and SageMaker."""
-    steps.choose(page, "Choose")
+    steps.choose(page, "Custom")
     steps.pick(page, "Architecture", re.compile("Another one"))
     steps.fill(page, "Its name, or several: lite0@320+lite2@300", "lite0@64")
     steps.choose(page, "Amazon SageMaker")
