@@ -65,7 +65,7 @@ def close(folder: Path) -> None:
 BREAKS = {"full": fill, "read only": close}
 SAYS = {
     "full": "disk is full|can't be written|free",
-    "read only": "read-only|can't be made|free",
+    "read only": "read-only|can't be created|free",
 }
 
 

@@ -39,7 +39,7 @@ SORTS: dict[str, tuple[str, ...]] = {
     "mixed": ("image_id",),
 }
 # Row groups whose photos are mixed with each other: a page of a large manifest reads no more.
-MIXED_GROUPS = 6
+MIXED_GROUPS = 3
 RANGES = ("width", "height", "aspect")
 # Prefix of an order by a metadata column.
 METADATA = "metadata:"

@@ -89,9 +89,7 @@ def test_a_running_job_is_watched_stopped_and_resumed(
         .first
     )
     before = moving.inner_text()
-    page.wait_for_function(
-        "([node, before]) => node.innerText != before", arg=[moving.element_handle(), before]
-    )
+    expect(moving).not_to_have_text(before, timeout=1000 * PATIENCE)
     steps.press(page, "Stop")
     steps.say(page, "Stopped: Long one")
     ended(page, "Stopped")
