@@ -280,7 +280,7 @@ def test_a_place_that_is_none_is_refused(text: str) -> None:
     ("place", "words"),
     [
         ("s3://no-such-bucket-at-all/x", "bucket does not exist"),
-        (f"s3://{BUCKET}/nothing-here", "nothing in"),
+        (f"s3://{BUCKET}/nothing-here", "is empty"),
     ],
 )
 def test_a_place_with_nothing_in_it_is_said_before_a_job_is_made(
