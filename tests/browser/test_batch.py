@@ -79,7 +79,7 @@ def test_from_dropped_photos_to_a_new_dataset_version(
     assert newest.parent == small_model.version_id
     assert entry.id in set(store.manifest_of(newest)["image_id"])
     steps.press(page, "Train on it")
-    steps.say(page, "to learn from")
+    steps.say(page, "photos for training")
     assert newest.id in page.url
 
 
