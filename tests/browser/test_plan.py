@@ -82,7 +82,7 @@ def test_the_column_of_the_label_is_chosen_by_hand(app: App, page: Any) -> None:
     version = newest()
     assert version.classes == ("Corvus", "Strix")
     assert set(metadata.columns_of(version.folder)) == {"common_name", "wing"}
-    steps.pick(page, "More about the photos", re.compile("wing"))
+    steps.pick(page, "Metadata", re.compile("wing"))
     steps.fill(page, "From", "79")
     steps.until_tiles(page, 3)
 

@@ -154,7 +154,7 @@ def test_channels_may_come_first_or_last_and_places_as_tokens() -> None:
 
 def test_a_network_without_a_map_of_places_is_refused_in_words() -> None:
     backbone = backbones.Backbone(nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 64, 4)), HOW)
-    with pytest.raises(saliency.Unexplained, match="Sequential has no map of places"):
+    with pytest.raises(saliency.Unexplained, match="Sequential has no spatial feature map"):
         saliency._look(backbone, torch.zeros(1, 3, 64, 64, dtype=torch.uint8), mirrored=False)
 
 
