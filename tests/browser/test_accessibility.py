@@ -44,6 +44,8 @@ async (rules) => {
 def violations(page: Any, rules: list[str] | None = None) -> list[str]:
     """Return what axe finds on the page as it is now, one line for each element."""
     expect(page.locator('[data-testid="stSkeleton"]')).to_have_count(0)
+    # What is drawn again is faded until it has been.
+    expect(page.locator('[data-stale="true"]')).to_have_count(0)
     page.evaluate(AXE_SCRIPT)
     return [
         f"{one['rule']}: {one['target']}\n    {one['html']}\n    {one['why']}"

@@ -23,6 +23,7 @@ from tests.browser import steps
 from tests.browser.conftest import App
 from tests.browser.test_train import SIZES, wait_for
 from tests.datasets import made
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.browser
 
@@ -135,7 +136,7 @@ def test_a_running_job_is_stopped_and_goes_on(app: App, page: Any, version: stor
     steps.press(page, "Add trials")
     steps.fill(page, "More trials", "1")
     page.get_by_role("button", name=re.compile("Start$")).click()
-    until_address(page, "job=fm-tuning")
+    expect(page).not_to_have_url(re.compile(job.id), timeout=1000 * PATIENCE)
     steps.say(page, "Running")
     (after,) = [other for other in jobs.readable("tuning") if other.id != job.id]
     assert after.spec["continues"] == job.id
@@ -146,7 +147,7 @@ def test_trials_stay_off_the_other_pages(app: App, page: Any, version: store.Ver
     tuned(version, max_trials=3)
     steps.visit(page, app.url, "train")
     expect(page.get_by_text("Small ones #")).to_have_count(0)
-    page.get_by_text("Also the 3 trials of tuning jobs").click()
+    page.get_by_text("Show 3 trials of tuning jobs").click()
     expect(page.get_by_text("Small ones #")).to_have_count(3)
     assert len(models.listing()) == 1, "only the best one stands among the models"
     steps.visit(page, app.url, "")

@@ -169,7 +169,7 @@ def test_fault_17_a_bad_photo_is_named_counted_and_left_out(photos: Path, tmp_pa
         tmp_path / "run", spoiled(photos, tmp_path / "photos", ["circle/00.png", "square/13.png"])
     )
     assert run.code == 0, run.log
-    assert run.log.count("bad image, left out: circle/00.png") == 1
+    assert run.log.count("photo left out: circle/00.png") == 1
     assert {entry["path"] for entry in run.info["bad_images"]} == {"circle/00.png", "square/13.png"}
     assert run.info["metrics"]["train"]["n"] == 23
     assert run.info["metrics"]["test"]["n"] == 11
