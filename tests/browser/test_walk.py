@@ -76,14 +76,14 @@ def ask_by_curl(page: Any, photo: Path) -> dict[str, Any]:
 def test_from_the_sample_to_a_prediction(app: App, page: Any) -> None:
     steps.visit(page, app.url)
     steps.press(page, "Use the sample sketchbook")
-    page.get_by_text("Drawings made by Fieldmark").first.wait_for()
+    page.locator(".st-key-ds_figures").wait_for()
     steps.settle(page)
     (dataset,) = [item for item in store.datasets() if isinstance(item, store.Dataset)]
     assert dataset.drawn
     steps.until_dataset(page, "600 photos")
     steps.until_tiles(page, 48)
 
-    page.locator(".st-key-ds_train button").click()
+    page.locator(".st-key-ds_train button").first.click()
     steps.say(page, "photos for training")
     train_and_restart(app, page)
 
@@ -127,7 +127,7 @@ def test_from_real_photos_to_a_prediction(app: App, page: Any, birds: Path) -> N
     steps.settle(page)
     steps.until_dataset(page, "715 photos", "12 classes", "355 test")
 
-    page.locator(".st-key-ds_train button").click()
+    page.locator(".st-key-ds_train button").first.click()
     steps.say(page, "photos for training")
     train_and_restart(app, page)
 

@@ -70,7 +70,7 @@ def test_what_cannot_run_there_is_said_beside_the_form(
     steps.visit(page, app.url, "tune")
     steps.choose(page, "Amazon SageMaker")
     steps.say(page, "30 trials x 60 minutes")
-    steps.fill(page, "Without improvement", "1")
+    steps.fill(page, "Trials without improvement", "1")
     steps.press(page, "Start tuning")
     steps.say(page, "3 trials or more")
     assert jobs.listing() == before
