@@ -73,9 +73,7 @@ def test_a_wrong_label_is_found_corrected_and_trained_on(
     lasso_around_everything(page)
 
     steps.choose(page, "Issues")
-    steps.tiles(page).first.focus()
-    page.keyboard.press("Control+a")
-    steps.press(page, "Take 1 suggestion")
+    steps.press(page, "Take all 1 suggestion")
     steps.say(page, "1 relabelled")
     steps.press(page, "Make the version")
     steps.say(page, "From v1 to v2: 1 relabelled")

@@ -48,6 +48,8 @@ CORE = settings.PROJECT / "core"
 NOT_AWS = {"search"}
 # What AWS checks besides the call itself, and what no call of ours is named after.
 BESIDES = {
+    # AWS makes this call in the name of who lets an endpoint grow.
+    "sagemaker:UpdateEndpointWeightsAndCapacities",
     "iam:PassRole",
     "sagemaker:AddTags",
     "s3:GetBucketLocation",
