@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import expect
 
-from core.backends import LOCAL, EndpointState
-from core.jobs.specs import EndpointSpec
-from core.models import store as models
-from tests import old_homes, page_states
-from tests.backends.watching import settled
+from tests import page_states
 from tests.browser import steps
 from tests.browser.conftest import App
 
@@ -83,26 +78,4 @@ def report(found: dict[str, list[str]]) -> str:
 
 def test_an_empty_home(app: App, page: Any) -> None:
     found = walk(page, app, list(page_states.PAGES))
-    assert not found, report(found)
-
-
-def test_every_page_and_view_with_data(app: App, page: Any, home: Path, trained_home: Path) -> None:
-    old_homes.unpack(old_homes.WORKSTATION, home)
-    old_homes.restore_weights(home, trained_home)
-    found = walk(page, app, page_states.over_the_old_home())
-    assert not found, report(found)
-
-
-def test_an_endpoint(app: App, page: Any, home: Path, trained_home: Path) -> None:
-    old_homes.unpack(old_homes.WORKSTATION, home)
-    old_homes.restore_weights(home, trained_home)
-    (model,) = [model for model in models.listing() if model.name == "Small"]
-    endpoint = settled(LOCAL, LOCAL.deploy(EndpointSpec("Served", model.id, capture_share=1)))
-    assert endpoint.state is EndpointState.IN_SERVICE, endpoint.reason
-    steps.visit(page, app.url, f"deploy?endpoint={endpoint.id}")
-    steps.drop(page, sorted((home / "datasets").rglob("*.png"))[:3])
-    steps.answers(page).nth(0).wait_for()
-    found = {"answers": violations(page)} if violations(page) else {}
-    found |= walk(page, app, page_states.of_an_endpoint(endpoint.id))
-    LOCAL.delete(endpoint)
     assert not found, report(found)
