@@ -85,7 +85,7 @@ def test_a_running_job_is_watched_stopped_and_resumed(
     page.locator('[data-testid="stPlotlyChart"]').nth(1).wait_for()
     moving = (
         page.locator('[data-testid="stFragment"], [data-testid="stMain"]')
-        .get_by_text("Epoch ")
+        .get_by_text(re.compile(r"^Epoch \d"))
         .first
     )
     before = moving.inner_text()
