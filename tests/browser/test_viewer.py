@@ -149,6 +149,9 @@ def test_a_row_of_the_classes_opens_their_photos(
     bar.wait_for()
     bar.click(force=True)
     steps.until_tiles(page, 24)
+    page.wait_for_url(re.compile("ds_class="))
+    page.reload()
+    steps.until_tiles(page, 24)
 
 
 def test_two_datasets_are_cards_and_a_card_opens_its_dataset(

@@ -76,6 +76,32 @@ def test_lbfgs_reaches_the_minimum_of_scikit_learn(
     assert np.abs(ours - theirs.predict_proba(standard)).max() < 0.01
 
 
+def test_the_loss_falls_from_the_first_epoch_to_the_last(
+    blobs: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    points, labels = blobs
+    examples = heads.Examples(points, labels)
+    fitted = fit.fit_lbfgs(made_head(points), examples, examples, 0.3, 0.0, 500, fit.Hooks())
+    losses = [row["train_loss"] for row in fitted.history]
+    assert losses[0] == max(losses)
+    assert losses[0] > 1.3 * losses[-1]
+
+
+def test_features_that_hang_together_cost_few_iterations() -> None:
+    """Their covariance is what slows L-BFGS: without the preconditioner it takes 90 iterations."""
+    seeded = torch.Generator().manual_seed(0)
+    labels = torch.arange(1500) % 10
+    sizes = torch.arange(1, 201).float() ** -1.5
+    turned = torch.linalg.qr(torch.randn(200, 200, generator=seeded))[0]
+    centres = torch.randn(10, 200, generator=seeded) * sizes
+    noise = torch.randn(1500, 200, generator=seeded) * sizes
+    points = (centres[labels] + noise) @ turned
+    none = heads.Examples(points[:0], labels[:0])
+    train = heads.Examples(points, labels)
+    fitted = fit.fit_lbfgs(made_head(points, 10), train, none, 0.001, 0.0, 500, fit.Hooks())
+    assert fitted.epochs_run < 45
+
+
 def test_a_feature_that_never_changes_in_training_moves_nothing(
     blobs: tuple[torch.Tensor, torch.Tensor],
 ) -> None:

@@ -38,7 +38,8 @@ def to(dataset_id: str, version_id: str, view: str, **values: str | int) -> None
     be set, so `arrive` sets the widget's value.
     """
     st.session_state[_NEXT] = {VIEW: view, **values}
-    links.to("datasets", dataset=dataset_id, version=version_id)
+    named = {name: value for name, value in values.items() if isinstance(value, str) and value}
+    links.to("datasets", dataset=dataset_id, version=version_id, **named)
 
 
 def arrive() -> None:

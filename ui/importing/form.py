@@ -67,14 +67,21 @@ def show(datasets: Mapping[str, Dataset]) -> None:
 def _folder(target: Target) -> None:
     roots = plain(", ".join(str(root) for root in settings.import_roots()))
     path = st.text_input("Folder", key="ds_folder", placeholder="/home/me/birds")
+    refused = st.empty()
     st.caption(f"A folder on this machine, inside {roots}. The photos are not moved or copied.")
     name = target.ask_name("ds_folder_name", "folder")
-    _preview_button(target, lambda: _folder_spec(path.strip(), name), name, key="ds_import_folder")
+    _preview_button(
+        target,
+        lambda: _folder_spec(path.strip(), name),
+        name,
+        key="ds_import_folder",
+        refused=refused,
+    )
 
 
 def _folder_spec(path: str, name: str) -> PlanSpec:
     if not path:
-        raise UserError("Enter the path of a folder.", field="folder")
+        raise UserError("Enter the path of a folder.", field="path")
     origins.require_folder(Path(path))
     return PlanSpec(name=name or Path(path).name, source="folder", path=path)
 
@@ -146,12 +153,13 @@ def _archive_spec(upload: Any, name: str) -> PlanSpec:
 
 def _s3(target: Target) -> None:
     uri = st.text_input("S3 prefix", key="ds_s3", placeholder=s3.EXAMPLE)
+    refused = st.empty()
     st.caption(
         "Photos stay in S3 and are downloaded when needed. Uses this machine's AWS credentials "
         "(read access) and the region of the AWS page or AWS_REGION."
     )
     name = target.ask_name("ds_s3_name", "S3 folder")
-    _preview_button(target, lambda: _s3_spec(uri, name), name, key="ds_import_s3")
+    _preview_button(target, lambda: _s3_spec(uri, name), name, key="ds_import_s3", refused=refused)
 
 
 def _s3_spec(uri: str, name: str) -> PlanSpec:
@@ -172,13 +180,17 @@ def _preview_button(
     *,
     key: str,
     disabled: bool = False,
+    refused: Any = None,
 ) -> None:
     """Show the button that previews the source described by `make`; `name` was typed by the
-    person, or is ''."""
+    person, or is ''. `refused` is the place below the field of the path, if there is one."""
 
     def spec() -> PlanSpec:
         plan_spec = target.apply_to(make())
         target.require_free_name(name)
         return plan_spec
 
-    plan.button("Preview import", spec, key=key, disabled=disabled)
+    beside = {}
+    if refused is not None:
+        beside["path"] = refused
+    plan.button("Preview import", spec, key=key, disabled=disabled, beside=beside)

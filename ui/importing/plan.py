@@ -4,9 +4,10 @@ anything is imported."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -35,8 +36,16 @@ MOST_NOTES = 6
 MOST_COLUMNS_NAMED = 12
 
 
-def button(label: str, make: Callable[[], PlanSpec], *, key: str, disabled: bool) -> None:
-    """Show the button that previews the source described by `make` and opens the preview."""
+def button(
+    label: str,
+    make: Callable[[], PlanSpec],
+    *,
+    key: str,
+    disabled: bool,
+    beside: Mapping[str, Any],
+) -> None:
+    """Show the button that previews the source described by `make` and opens the preview. `beside`
+    as for `submit.button`."""
     submit.button(
         label,
         lambda job_id: backends.LOCAL.plan(replace(make(), id=job_id)),
@@ -46,6 +55,7 @@ def button(label: str, make: Callable[[], PlanSpec], *, key: str, disabled: bool
         key=key,
         icon=":material/search:",
         disabled=disabled,
+        beside=beside,
     )
 
 

@@ -153,7 +153,7 @@ def _table() -> Table:
         KEY,
         {
             "name": config.TextColumn("Name", width=150),
-            "dataset": config.TextColumn("Dataset", width="small"),
+            "dataset": config.TextColumn("Dataset", width=112),
             "preset": config.TextColumn("Preset", width=125),
             "mode": config.TextColumn("Mode", width=84),
             "test": runs_table.accuracy_column("Test", "Top-1 accuracy on the test split."),

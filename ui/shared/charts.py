@@ -88,7 +88,7 @@ def curves(
             line_dash="dash",
             line_color="gray",
             annotation_text="kept",
-            annotation_position="bottom right",
+            annotation_position="bottom left",
         )
     figure.update_layout(
         title={"text": title, "font": {"size": 15}},

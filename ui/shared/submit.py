@@ -1,9 +1,10 @@
-"""The button that submits a form: two clicks start one job, an error is shown below it, and
+"""The button that submits a form: two clicks start one job, an error is shown, and
 otherwise the page of the job opens."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -13,6 +14,7 @@ from core.jobs import store as jobs
 from ui import messages
 
 Started = TypeVar("Started")
+NOWHERE: Mapping[str, Any] = {}
 
 
 def button(
@@ -25,11 +27,13 @@ def button(
     key: str,
     icon: str,
     on: Any = st,
+    beside: Mapping[str, Any] = NOWHERE,
     **more: Any,
 ) -> None:
     """Draw the button. A click calls `start` with the id of the new job, and `go` with its result.
 
-    `form` names the form in the session, `kind` is the job's.
+    `form` names the form in the session, `kind` is the job's. `beside` are places right below
+    fields, for what `start` refuses about them; anything else is said below the button.
     """
     # The id belongs to the form and not to the click, so two clicks are one job. Once the job
     # exists, the form gets a new id.
@@ -41,7 +45,8 @@ def button(
         try:
             started = start(job_id)
         except UserError as error:
-            messages.beside(messages.as_fields(error), error.field)
+            with beside.get(error.field, nullcontext()):
+                messages.beside(messages.as_fields(error), error.field)
             return
         del st.session_state[nonce]
         go(started)

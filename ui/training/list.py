@@ -129,10 +129,10 @@ def _table() -> Table:
         KEY,
         {
             "state": job_state.column(),
-            "name": config.TextColumn("Name", width=170),
-            "dataset": config.TextColumn("Dataset", width="small"),
-            "model": config.TextColumn("Model", width="small"),
-            "mode": config.TextColumn("Mode", width=84),
+            "name": config.TextColumn("Name", width=150),
+            "dataset": config.TextColumn("Dataset", width=112),
+            "model": config.TextColumn("Model", width=116),
+            "mode": config.TextColumn("Mode", width=78),
             "validation": runs_table.accuracy_column(
                 "Validation", "Top-1 accuracy of the job's model on the validation split."
             ),

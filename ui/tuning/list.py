@@ -113,8 +113,8 @@ def _table() -> Table:
         KEY,
         {
             "state": job_state.column(),
-            "name": config.TextColumn("Name", width=170),
-            "dataset": config.TextColumn("Dataset", width="small"),
+            "name": config.TextColumn("Name", width=150),
+            "dataset": config.TextColumn("Dataset", width=112),
             "space": config.TextColumn("Search space", width=150),
             "objective": config.TextColumn("Objective", width=120),
             "best": config.NumberColumn(

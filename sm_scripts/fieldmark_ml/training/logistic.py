@@ -20,6 +20,10 @@ HALVINGS = 20
 # How many principal directions of the features are preconditioned one by one. On 4,000 x 1,280
 # features of 100 classes, 128 needed as many iterations as all 1,280.
 RANK = 128
+# The most that the curvature of a class's logit can be (Bohning, Multinomial Logistic Regression
+# Algorithm, 1992). From zero weights it makes the first step short, and the loss falls from epoch
+# to epoch; the curvature at zero makes one that goes far beyond the minimum.
+BOUND = 0.5
 # A class that no photo is likely to belong to has no curvature; the step still has to be finite.
 LEAST_CURVATURE = 1e-6
 
@@ -134,12 +138,14 @@ class LogisticRegression:
         self.weight_decay, self.smoothing = weight_decay, label_smoothing
         self.features = Features(head, examples)
         self.curvature = curvature or Curvature(self.features)
-        if start is None:
-            start = torch.zeros(len(head.mean) + 1, head.last.out_features)
-        self.weights = start.clone()
+        self.weights = torch.zeros(len(head.mean) + 1, head.last.out_features)
+        if start is not None:
+            self.weights = start.clone()
         self.steps: list[torch.Tensor] = []
         self.changes: list[torch.Tensor] = []
         self.now = self._evaluate(self.weights)
+        if start is None:
+            self.now.spread.fill_(BOUND)
 
     def _evaluate(self, weights: torch.Tensor) -> Evaluation:
         folded, bias = self.features.folded(weights)

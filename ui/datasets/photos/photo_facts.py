@@ -24,7 +24,7 @@ WITHOUT = "Without a label"
 def facts(dataset: Dataset, record: Record) -> None:
     """Draw label, split, size, issues and path of the photo."""
     row = record.row
-    st.markdown(f"### {plain(str(row['label'] or WITHOUT))}")
+    st.markdown(f"## {plain(str(row['label'] or WITHOUT))}")
     split, official, pixels, box = str(row["split"]), str(row["official"]), "not known", ""
     if official == split:
         split, official = f"{split} (official split)", ""
