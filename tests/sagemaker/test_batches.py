@@ -196,7 +196,7 @@ def test_fault_30_stopped_it_keeps_what_is_done_and_goes_on_from_there(
         SAGEMAKER.stop(job)
         job = serving.ended(job)
     assert job.state is State.STOPPED
-    assert not job.status.reason.startswith("It was stopped on SageMaker")
+    assert not job.status.reason.startswith("Stopped on SageMaker")
     nothing_left(aws, job)
     again = serving.ended(serving.batch(small_model, resumed_from=job.id))
     assert again.state is State.COMPLETED, again.status.reason

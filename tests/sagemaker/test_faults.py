@@ -202,7 +202,7 @@ def test_fault_46_signed_out_while_it_runs(
     [
         (
             "CapacityError: Unable to provision requested ML compute capacity.",
-            "no such machine free",
+            "no capacity for this instance type",
         ),
         ("ClientError: Please ensure that SageMaker can assume the role", "trust policy"),
     ],
