@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from playwright.sync_api import expect
 
 from core.backends import LOCAL, EndpointState
@@ -43,6 +45,10 @@ TEXT = """() => {
     + [...root.querySelectorAll("*")].map((one) => one.shadowRoot ? text(one.shadowRoot) : "").join("")
   return text(document.body)
 }"""
+SAYS = f"""(names) => {{
+  const said = ({TEXT})()
+  return names.every((name) => said.includes(name))
+}}"""
 FOUND = """
 () => {
   const leadsAway = (one) =>
@@ -164,6 +170,9 @@ def test_no_name_is_more_than_text(
             unopened.click()
         steps.settle(page)
         expect(page.locator('[data-testid="stSkeleton"]')).to_have_count(0)
+        # A table draws itself when its code has been loaded.
+        with contextlib.suppress(PlaywrightTimeout):
+            page.wait_for_function(SAYS, arg=list(names))
         text = page.evaluate(TEXT)
         missing = [name for name in names if name not in text]
         made_of_names = page.evaluate(FOUND)

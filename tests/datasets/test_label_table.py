@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from core.datasets.importing import entries
 from core.datasets.importing import run as importing
 from core.datasets.importing.entries import Layout
 from core.datasets.importing.origins import ImportSource
+from core.datasets.planning.tables import text_tables
 from core.errors import UserError
 from tests.datasets import made
 
@@ -21,6 +23,14 @@ def photos(folder: Path, below: str = "images") -> Path:
     for number, name in enumerate(NAMES):
         made.photo(folder / below / name, seed=number)
     return folder
+
+
+def test_a_long_cell_costs_no_more_than_its_length(tmp_path: Path) -> None:
+    file = tmp_path / "labels.csv"
+    file.write_text("path;label\nMädchen.jpg;" + "x" * 200_000 + "\n", encoding="cp1252")
+    before = time.process_time()
+    assert text_tables.detect_encoding(file) == "cp1252"
+    assert time.process_time() - before < 10
 
 
 def table(folder: Path, text: str, name: str = "labels.csv", encoding: str = "utf-8") -> Layout:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from core import settings
+from core.bin import deleted
 from core.datasets import store
 from core.datasets.importing import run as importing
 from core.datasets.importing.run import ImportSource
@@ -158,7 +159,7 @@ def _case(work: Path, seed: int, number: int) -> dict[str, Any]:
         faults += ["links_or_devices"] * (
             source == "archive" and not _is_plain(store.dataset(version.dataset_id).root)
         )
-        store.move_to_bin(version.dataset_id)
+        deleted.remove(store.move_to_bin(version.dataset_id))
     faults += ["leftovers"] * _has_leftovers(work)
     faults += ["outside"] * (_files(work, place) != before)
     subprocess.run(["rm", "-rf", str(place)], check=True)

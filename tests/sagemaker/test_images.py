@@ -33,7 +33,7 @@ def test_the_accounts_own_image_takes_the_place_of_aws() -> None:
 
 def test_an_image_past_its_end_says_so() -> None:
     assert SERVERS["pytorch"].is_past_its_end
-    assert "no security patches from AWS since 2026-06-30" in SERVERS["pytorch"].note
+    assert SERVERS["pytorch"].note == "AWS stopped security patches for this image on 2026-06-30."
     assert not SERVERS["ray"].is_past_its_end
 
 

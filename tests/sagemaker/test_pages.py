@@ -70,9 +70,10 @@ def test_what_cannot_run_there_is_said_beside_the_form(
     steps.visit(page, app.url, "tune")
     steps.choose(page, "Amazon SageMaker")
     steps.say(page, "30 trials x 60 minutes")
+    page.get_by_text("Limits and options").click()
     steps.fill(page, "Trials without improvement", "1")
     steps.press(page, "Start tuning")
-    steps.say(page, "3 trials or more")
+    steps.say(page, "at least 3 trials")
     assert jobs.listing() == before
 
 
@@ -81,7 +82,8 @@ def test_the_strip_keeps_up_on_a_page_that_nobody_touches(
 ) -> None:
     steps.visit(page, app.url, "batch")
     strip = page.locator('[data-testid="stSidebar"]')
-    strip.get_by_text("Nothing is running").wait_for()
+    # The first look at the account has ended: it replaces what was kept before.
+    strip.get_by_text("Nothing is running, updated").wait_for()
     now, account, name = time.time(), accounts.load(), jobs.new_id("training")
     costly = Resource(
         "endpoint",
@@ -116,7 +118,7 @@ def test_fault_49_pages_draw_with_the_network_gone_and_say_how_old_they_are(
     steps.visit(page, app.url, "train")
     for path, words in (
         ("train", "Training jobs"),
-        (f"train?job={job.id}", "InProgress"),
+        (f"train?job={job.id}", "Last update from SageMaker:"),
         ("tune", "Tuning jobs"),
         ("deploy", "Deploy"),
     ):

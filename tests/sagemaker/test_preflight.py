@@ -43,13 +43,14 @@ def test_fault_46_without_credentials_it_is_useful_and_quick(
     monkeypatch.setenv("AWS_CONFIG_FILE", f"{tmp_path}/none")
     found = checked(Account("eu-west-1"), SMALL)
     assert found["Credentials"].verdict is Verdict.BAD
-    assert "aws configure" in found["Credentials"].fix
+    assert "Sign in on this machine" in found["Credentials"].fix
+    assert "aws configure sso" in found["Credentials"].code
     assert found["Role"].verdict is Verdict.BAD
     assert (
         json.loads(found["Role"].code)["Statement"][0]["Principal"]["Service"]
         == "sagemaker.amazonaws.com"
     )
-    assert "aws s3 mb" in found["Bucket"].fix
+    assert "aws s3 mb" in found["Bucket"].code
 
 
 def test_a_role_that_is_not_there_and_one_that_trusts_nobody(aws: Emulator) -> None:

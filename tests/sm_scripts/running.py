@@ -28,6 +28,7 @@ SM_SCRIPTS = Path(__file__).resolve().parents[2] / "sm_scripts"
 # Small and repeatable: three classes of shapes, 64 pixels, fp32.
 SMALL = {"arch": "lite0@64", "precision": "exact"}
 SPLITS = ("train", "validation", "test")
+TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,10 @@ class Started:
     process: BaseProcess
 
     def log(self) -> str:
-        return (self.folder / "log.txt").read_text()
+        file = self.folder / "log.txt"
+        if not file.is_file():
+            return f"the process has ended with {self.process.exitcode} before its first line"
+        return file.read_text()
 
     def finished(self, seconds: float = 300) -> Run:
         self.process.join(seconds)

@@ -21,7 +21,6 @@ TUNE = {
     "mixup": "0.2",
     "ema": "0.5",
 }
-TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +95,7 @@ def test_two_processes_train_the_same_model(
     # What is drawn per process (mixup's partners, dropout) is off, so that only the order of additions differs.
     values = {**TUNE, "mixup": "0", "dropout": "0", "lr": "0.001"}
     alone = running.train(tmp_path / "one", photos, features, **values)
-    both = running.train_by(TORCHRUN, tmp_path / "two", photos, features, **values)
+    both = running.train_by(running.TORCHRUN, tmp_path / "two", photos, features, **values)
     assert both.code == 0, both.log
     assert "2 processes" in both.log
     for row, other in zip(both.rows(), alone.rows(), strict=True):

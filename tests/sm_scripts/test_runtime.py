@@ -69,8 +69,8 @@ def test_sagemakers_environment_says_how_many_processes(monkeypatch: pytest.Monk
     assert distributed.wanted_processes() == (1, 1)
 
 
-def test_two_gpus_are_two_processes_started_by_the_script_itself(
-    photos: Path, tmp_path: Path, trained: running.Run
+def test_two_gpus_are_two_processes_and_without_cuda_they_fail_at_once(
+    photos: Path, tmp_path: Path
 ) -> None:
     run = running.train_by(
         [],
@@ -78,6 +78,15 @@ def test_two_gpus_are_two_processes_started_by_the_script_itself(
         photos,
         {"SM_NUM_GPUS": "2", "SM_HOSTS": '["algo-1"]', "SM_CURRENT_HOST": "algo-1"},
     )
+    assert run.code != 0
+    assert "2 processes" in run.log
+    assert "This machine has 2 GPU(s)" in (tmp_path / "output" / "failure").read_text()
+
+
+def test_two_processes_share_the_features_and_make_the_same_head(
+    photos: Path, tmp_path: Path, trained: running.Run
+) -> None:
+    run = running.train_by(running.TORCHRUN, tmp_path, photos)
     assert run.code == 0, run.log
     assert "2 processes" in run.log
     assert run.info["metrics"]["test"] == pytest.approx(trained.info["metrics"]["test"], abs=1e-5)

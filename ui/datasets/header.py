@@ -143,4 +143,5 @@ def _copies(dataset: Dataset) -> None:
         help=reason,
     ):
         remote.forget(dataset.root)
+        answers.tell(f"{count(photos, 'local copy', 'local copies')} removed.")
         st.rerun()

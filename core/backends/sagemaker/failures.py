@@ -171,16 +171,19 @@ def stop(described: Mapping[str, Any], *, asked: bool) -> Stopped:
     return Stopped(why_stopped(described, asked=asked), cause)
 
 
+def time_limit_reached(seconds: float) -> str:
+    if seconds < 3600:
+        return f"Time limit of {seconds / 60:.3g} min reached."
+    return f"Time limit of {seconds / 3600:.3g} h reached."
+
+
 def why_stopped(described: Mapping[str, Any], *, asked: bool) -> str:
     """Return why a job stopped; '' if it was stopped in Fieldmark, where the request says so."""
     secondary = described.get("SecondaryStatus", "")
     limit = described.get("StoppingCondition", {})
     if secondary == "MaxRuntimeExceeded":
-        hours = limit.get("MaxRuntimeInSeconds", 0) / 3600
-        return (
-            f"Time limit of {hours:.3g} hours reached. Resume with a longer limit to continue from "
-            "the last checkpoint."
-        )
+        reached = time_limit_reached(limit.get("MaxRuntimeInSeconds", 0))
+        return f"{reached} Resume with a longer limit to continue from the last checkpoint."
     if secondary == "MaxWaitTimeExceeded":
         return (
             "No spot instance was available within the waiting time. Resume with more waiting "

@@ -80,7 +80,8 @@ def _reason(key: str, what: str, why: str) -> str:
 def add_step(version: Version, key: str, make: Callable[[], Step], *, undo: bool = True) -> None:
     """Add the step to the draft and clear the selection, which stays if the step is refused.
 
-    With `undo`, the bar over the page offers to undo it; a dialog has its own key for that.
+    `key` is that of the wall with the selection, or "". With `undo`, the bar over the page offers
+    to undo it; a dialog has its own key for that.
     """
     try:
         step = make()
@@ -88,7 +89,8 @@ def add_step(version: Version, key: str, make: Callable[[], Step], *, undo: bool
     except FieldmarkError as error:
         st.toast(plain(str(error)), icon=":material/error:")
         return
-    walls.clear(key)
+    if key:
+        walls.clear(key)
     words = f"{count(len(step.values), 'photo')} {edits.DONE[step.action]} in the draft."
     if undo:
         answers.tell(words, act=lambda: _undo(version, step))

@@ -298,11 +298,8 @@ def conclude(
 
 def _stop(worker: Worker, job: Transform, described: Mapping[str, Any]) -> Stopped:
     if job.is_over_time(described):
-        words = (
-            f"Time limit of {job.resources.max_seconds / 3600:.3g} hours reached. "
-            "Resume to process the remaining photos."
-        )
-        return Stopped(words, Cause.TIME_LIMIT)
+        reached = failures.time_limit_reached(job.resources.max_seconds)
+        return Stopped(f"{reached} Resume to process the remaining photos.", Cause.TIME_LIMIT)
     if worker.stopping:
         return Stopped()
     return Stopped(failures.ELSEWHERE, Cause.ELSEWHERE)

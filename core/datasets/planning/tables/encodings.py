@@ -21,7 +21,7 @@ MIN_KANA = 0.1
 COMMON = {"gb18030": (0xB0, 0xD7), "big5": (0xA4, 0xC6), "euc_kr": (0xB0, 0xC8)}
 RARE_SHARE = 0.34
 
-_WORD = re.compile(r"\w*[^\x00-\x7f]\w*")
+_WORD = re.compile(r"[\w\x80-\U0010ffff]+")
 
 
 def detect_mark(head: bytes) -> str:
@@ -53,7 +53,7 @@ def _odd_share(data: bytes, encoding: str) -> float:
         text = data.decode(encoding)
     except UnicodeDecodeError:
         return 1.0
-    words = _WORD.findall(text)
+    words = [word for word in _WORD.findall(text) if not word.isascii()]
     odd = sum(_is_odd(word, encoding) for word in words) + _count_symbols(text)
     if encoding == "cp932" and _share_of_kana(text) < MIN_KANA:
         return max(ODD_SHARE, odd / max(len(words), 1))
