@@ -30,9 +30,10 @@ elif links.parameter("view") == "review":
         review_queue.show()
 else:
     title.show("Batch")
-    heading, action = st.columns([4, 1], vertical_alignment="bottom")
-    heading.title("Batch")
-    with action:
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"
+    ):
+        st.title("Batch", width="content")
         links.button(
             f"Review queue ({review.count()})",
             "batch",

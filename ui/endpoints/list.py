@@ -41,7 +41,7 @@ def _cards(known: Sequence[str]) -> None:
         ):
             st.markdown(state.badge(endpoint), width="content")
             links.link("deploy", f"**{plain(endpoint.name)}**", endpoint=endpoint.id)
-            st.caption(plain(", ".join(filter(None, _facts(endpoint)))))
+            st.caption(plain(" · ".join(filter(None, _facts(endpoint)))))
             if endpoint.state is not EndpointState.DELETING:
                 stop.stop_button(endpoint)
 
@@ -63,12 +63,14 @@ def _facts(endpoint: Endpoint) -> list[str]:
 
 
 def _model_name(endpoint: Endpoint) -> str:
+    """Return the model's name; empty if the endpoint is called like it."""
     if not endpoint.model_id:
         return "unknown model"
     try:
-        return models.read(endpoint.model_id).name
+        name = models.read(endpoint.model_id).name
     except NotFound:
         return "deleted model"
+    return name if name != endpoint.name else ""
 
 
 def show_ended_list(ended: Sequence[Job]) -> None:

@@ -110,7 +110,7 @@ def _headline(endpoint_id: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(state.badge(endpoint), width="content")
         _model_link(endpoint)
-        st.caption(plain(", ".join(_facts(endpoint, figures))), width="content")
+        st.caption(plain(" · ".join(_facts(endpoint, figures))), width="content")
         with st.popover("About this endpoint", icon=":material/info:", type="tertiary"):
             about.show(endpoint, figures)
         stop.stop_button(endpoint)

@@ -27,7 +27,8 @@ ADVICE = {
 def show(given: Mapping[str, str], *, prefix: str, suffix: str) -> dict[str, str]:
     """Draw the fields; return mode, preset and arch as far as they differ from the defaults.
     `given` are the hyperparameters of a cloned job."""
-    left, right = st.columns(2)
+    with st.grid(2, min_column_width=300):
+        left, right = st.container(), st.container()
     presets = [*scripts.PRESETS, CUSTOM]
     start = given.get("preset", "fast")
     if "arch" in given:
