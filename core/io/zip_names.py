@@ -13,6 +13,20 @@ from zipfile import ZipInfo
 from core.errors import BadArchive
 from core.io.names import printable
 
+# What a person can choose: the codec, and where its names come from.
+ENCODINGS = {
+    "utf-8": "UTF-8",
+    "cp932": "Japanese (Shift-JIS)",
+    "gb18030": "Simplified Chinese (GB 18030)",
+    "big5": "Traditional Chinese (Big5)",
+    "cp949": "Korean (CP 949)",
+    "cp437": "US English, DOS (CP 437)",
+    "cp850": "Western Europe, DOS (CP 850)",
+    "cp1252": "Western Europe, Windows (CP 1252)",
+    "cp852": "Central Europe, DOS (CP 852)",
+    "cp866": "Cyrillic, DOS (CP 866)",
+    "cp1251": "Cyrillic, Windows (CP 1251)",
+}
 UTF8_FLAG = 0x800
 UNICODE_PATH = 0x7075
 # File systems whose names are in a code page: FAT, NTFS and VFAT.
@@ -96,7 +110,7 @@ def _encoding(names: Sequence[bytes], systems: set[int]) -> str:
     example = printable(names[0].decode("cp850"))
     raise BadArchive(
         f"The archive does not declare the encoding of its names (for example {example!r}). "
-        "Create it again with names in UTF-8, or unpack it and import its folder."
+        "Choose the encoding when you import it, or unpack it and use its folder."
     )
 
 

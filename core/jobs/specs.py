@@ -103,6 +103,7 @@ class ImportSpec:
     into a new dataset; or, with `dataset_id`, into the next version after `version_id` (see
     extending).
 
+    `encoding` is that of the names in an archive which does not declare it; '' to detect it.
     `plan_id` is the job of the preview, `decisions` are those about its plan.
     """
 
@@ -111,6 +112,7 @@ class ImportSpec:
     source: str
     path: str = ""
     shown: str = ""
+    encoding: str = ""
     skip_small: bool = True
     classes: tuple[str, ...] = ()
     dataset_id: str = ""
@@ -135,6 +137,7 @@ class PlanSpec:
     source: str
     path: str = ""
     shown: str = ""
+    encoding: str = ""
     classes: tuple[str, ...] = ()
     dataset_id: str = ""
     version_id: str = ""

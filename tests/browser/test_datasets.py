@@ -3,6 +3,7 @@ and the gallery's filters."""
 
 from __future__ import annotations
 
+import os
 import re
 import zipfile
 from pathlib import Path
@@ -75,6 +76,34 @@ def test_an_archive_that_leads_out_of_itself_is_refused_in_words(
     steps.press(page, "Preview import")
     steps.say(page, "evil.txt")
     assert not store.datasets()
+
+
+def test_names_in_an_undeclared_encoding_are_read_as_a_person_says(
+    app: App, page: Any, tmp_path: Path
+) -> None:
+    folder = made.class_folders(tmp_path / "birds", {"AAAAAA": 10, "BBBB": 10})
+    archive = zipped(folder, tmp_path / "birds.zip")
+    data = archive.read_bytes()
+    for ours, theirs in ((b"AAAAAA", "ворона"), (b"BBBB", "сова")):
+        data = data.replace(ours, theirs.encode("cp866"))
+    archive.write_bytes(data)
+    steps.visit(page, app.url, "datasets?view=import")
+    steps.choose(page, "Drop an archive")
+    page.locator('.st-key-ds_archive input[type="file"]').set_input_files(archive)
+    steps.press(page, "Preview import")
+    steps.say(page, "does not declare the encoding of its names")
+    if folder := os.environ.get("FIELDMARK_SHOTS"):
+        page.screenshot(path=f"{folder}/encoding-asked.png", full_page=True)
+    steps.visit(page, app.url, "datasets?view=import")
+    steps.choose(page, "Drop an archive")
+    page.locator('.st-key-ds_archive input[type="file"]').set_input_files(archive)
+    steps.pick(page, "Encoding of file names", re.compile("Cyrillic, DOS"))
+    if folder := os.environ.get("FIELDMARK_SHOTS"):
+        page.screenshot(path=f"{folder}/encoding-chosen.png", full_page=True)
+    steps.press(page, "Preview import")
+    steps.import_as_previewed(page)
+    steps.until_dataset(page, "20 photos")
+    assert store.latest(only_dataset().id).classes == ("ворона", "сова")
 
 
 @pytest.mark.parametrize(

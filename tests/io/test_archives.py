@@ -478,7 +478,7 @@ def test_names_are_read_as_their_maker_wrote_them(
 def test_names_in_an_encoding_that_nobody_says_are_refused(
     name: str, encoding: str, system: int, tmp_path: Path
 ) -> None:
-    assert "UTF-8" in refused(
+    assert "does not declare the encoding" in refused(
         raw_zip(tmp_path / "a.zip", [f"{name}/1.jpg".encode(encoding)], system), tmp_path
     )
 
@@ -494,7 +494,7 @@ def test_a_unicode_name_in_the_extra_field_counts_where_it_is_about_this_name(
             archives.extract(path, tmp_path / "out")
             assert (tmp_path / "out" / "麻雀" / "1.jpg").exists()
         else:
-            assert "UTF-8" in refused(path, tmp_path)
+            assert "does not declare the encoding" in refused(path, tmp_path)
 
 
 def test_backslashes_of_windows_are_folders(tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ from core.aws import s3
 from core.datasets.importing import origins
 from core.datasets.store import Dataset
 from core.errors import UserError
+from core.io import zip_names
 from core.jobs.specs import PlanSpec
+from ui import choices
 from ui.importing import plan, published, uploads
 from ui.importing import target as targets
 from ui.importing.target import Target
@@ -133,22 +135,31 @@ def _archive(target: Target) -> None:
         label_visibility="collapsed",
     )
     name = target.ask_name("ds_archive_name", "archive")
+    encoding = choices.one(
+        "Encoding of file names",
+        ["", *zip_names.ENCODINGS],
+        label=lambda codec: zip_names.ENCODINGS.get(codec, "Detect"),
+        key="ds_archive_encoding",
+        width=360,
+        help="For a ZIP that does not declare it. Choose one if names with accents or other "
+        "scripts come out wrong.",
+    )
     _preview_button(
         target,
-        lambda: _archive_spec(upload, name),
+        lambda: _archive_spec(upload, name, encoding),
         name,
         key="ds_import_archive",
         disabled=upload is None,
     )
 
 
-def _archive_spec(upload: Any, name: str) -> PlanSpec:
+def _archive_spec(upload: Any, name: str, encoding: str) -> PlanSpec:
     if upload is None:
         raise UserError("Drop an archive first.", field="archive")
     file_name = upload.name.replace("\\", "/").rsplit("/", 1)[-1]
     title = name or file_name.split(".")[0] or "Archive"
     path = str(uploads.save_archive(upload, title))
-    return PlanSpec(name=title, source="archive", path=path, shown=upload.name)
+    return PlanSpec(name=title, source="archive", path=path, shown=upload.name, encoding=encoding)
 
 
 def _s3(target: Target) -> None:

@@ -26,7 +26,8 @@ class ImportSource:
     """Where photos come from.
 
     The kinds 'folder' and 'archive' need a `path`; 'cub' may have one, that of its archive; 's3'
-    needs a `place`. `display_name` is a browser's name of an upload and is only displayed. Only
+    needs a `place`. `encoding` is that of an archive's names that do not declare it, '' to detect
+    it. `display_name` is a browser's name of an upload and is only displayed. Only
     `classes` are imported, or all if it is empty. `fetched` is the folder into which a preview has
     unpacked or listed the source already, and `left_out` counts what it ignored.
     """
@@ -36,6 +37,7 @@ class ImportSource:
     display_name: str = ""
     classes: tuple[str, ...] = ()
     place: str = ""
+    encoding: str = ""
     fetched: Path | None = None
     left_out: IgnoredFiles = field(default_factory=IgnoredFiles)
 
@@ -153,14 +155,16 @@ class ArchiveOrigin(Origin):
     def fetch(self, staged: Staged, meter: Meter) -> SourceFolder:
         if self.source.fetched is not None:
             return _link_from_preview(self.source, self.source.fetched, staged)
-        done = archives.extract(self.path, staged.images, meter.start("Unpacking", "bytes"))
+        tell = meter.start("Unpacking", "bytes")
+        done = archives.extract(self.path, staged.images, tell, encoding=self.source.encoding)
         left, note = IgnoredFiles(), ""
         left.update(done.ignored)
         left.examples = dict(done.examples)
         if done.guessed:
             note = (
                 "The archive does not give the encoding of its file names; "
-                f"{done.guessed.upper()} was assumed. Check the class names."
+                f"{done.guessed.upper()} was assumed. Check the class names. If they are wrong, "
+                "choose the encoding beside the archive and preview it again."
             )
         return SourceFolder(staged.images, left, note)
 

@@ -68,6 +68,7 @@ def source_of(spec: ImportSpec | PlanSpec) -> ImportSource:
         display_name=spec.shown,
         classes=spec.classes,
         place=spec.path if in_s3 else "",
+        encoding=spec.encoding,
     )
     if isinstance(spec, PlanSpec) or not spec.plan_id or spec.source not in FETCHED:
         return source
