@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -136,6 +137,22 @@ def test_an_upload_stays_while_a_job_may_read_it(home: Path) -> None:
     os.close(lock)
     inbox.sweep()
     assert not upload.exists()
+
+
+@pytest.mark.parametrize("take_away", [jobs.delete, jobs.move_to_bin])
+def test_an_upload_goes_with_the_killed_job_that_left_it(
+    home: Path, take_away: Callable[[str], object]
+) -> None:
+    archive, photos = inbox.new_archive(), inbox.new_folder()
+    archive.touch()
+    for path, stays in ((archive, False), (photos, True)):
+        spec = {"path": str(path)}
+        job, lock = jobs.create(jobs.new_id("import"), "import", "Birds", "local", spec)
+        assert lock is not None
+        jobs.write_status(job.folder, Status(State.FAILED))
+        os.close(lock)
+        take_away(job.id)
+        assert path.exists() == stays
 
 
 def test_an_import_that_is_killed_leaves_nothing_after_the_next_start(home: Path) -> None:

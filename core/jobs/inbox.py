@@ -19,7 +19,7 @@ from core.jobs import store as jobs
 PHOTOS = "photos-"
 ARCHIVE = ".archive"
 _NAMED = re.compile(r"[0-9a-f]+-(\d+)-(\d+)")
-_KINDS = ("import", "transform")
+_KINDS = ("import", "plan", "transform")
 
 
 def new_archive() -> Path:

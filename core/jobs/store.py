@@ -215,12 +215,27 @@ def _taking_away(job_id: str) -> Iterator[None]:
     with locks.at_rest(folder, locks.RELEASE_SECONDS if _has_ended(folder) else 0.0) as rests:
         if not rests:
             raise UserError("This job is still running. Stop it first, then delete it.")
+        archive = _uploaded_archive(job_id)
         try:
             yield
         except FileNotFoundError:
             return
         except OSError as error:
             raise files.unwritable(error, folder.path) or error from error
+    if archive:
+        files.remove(archive)
+
+
+def _uploaded_archive(job_id: str) -> Path | None:
+    """Return the upload that a killed job has left. Nothing reads it again, and without the job
+    nothing would know that."""
+    try:
+        path = Path(str(read(job_id).spec.get("path", "")))
+    except NotFound:
+        return None
+    if path.parent == settings.uploads_dir() and path.is_file():
+        return path
+    return None
 
 
 def _has_ended(folder: RunFolder) -> bool:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from playwright.sync_api import expect
@@ -102,6 +103,21 @@ def lasso_around_everything(page: Any) -> None:
     steps.say(page, "31 photos inside")
     steps.until_tiles(page, 31)
     page.wait_for_url("**lasso=**")
+    lasso_by_keyboard(page, canvas)
+
+
+def lasso_by_keyboard(page: Any, canvas: Any) -> None:
+    """Around the left half, and past every edge."""
+    steps.settle(page)
+    canvas.focus()
+    for key, times in (("Left", 20), ("Up", 20), ("Right", 7), ("Down", 20), ("Left", 20)):
+        for _ in range(times):
+            page.keyboard.press(f"Shift+Arrow{key}")
+        page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: "0,0;" in unquote(url) and "0,1000" in unquote(url))
+    steps.settle(page)
+    page.get_by_text(re.compile(r"^\d+ photos? inside")).first.wait_for()
 
 
 @pytest.fixture

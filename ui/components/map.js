@@ -25,9 +25,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const canvas = map.querySelector("canvas")
   const tip = map.querySelector(".tip")
   const legend = parentElement.querySelector(".legend")
-  canvas.setAttribute("role", "img")
+  canvas.setAttribute("role", "application")
   canvas.setAttribute("aria-label", data.alt)
-  const unmoved = { zoom: 1, left: 0, top: 0, lit: null, path: null, pan: null }
+  canvas.setAttribute("aria-description", data.keys)
+  canvas.tabIndex = 0
+  const unmoved = { zoom: 1, left: 0, top: 0, lit: null, path: null, pan: null, cursor: null }
   const state = states.get(parentElement) || unmoved
   states.set(parentElement, state)
   const { x, y, colour, ids, urls, titles, palette, names } = data.points
@@ -77,11 +79,25 @@ export default function ({ data, parentElement, setTriggerValue }) {
       }
     }
     context.globalAlpha = 1
-    outline(context, state.path || data.lasso, !state.path)
+    const growing = state.cursor && state.path ? [...state.path, state.cursor] : state.path
+    outline(context, growing || data.lasso, !state.path)
+    if (state.cursor) cross(context, ...toScreen(...state.cursor))
   }
-  const nearest = (event) => {
+  const cross = (context, mx, my) => {
+    context.beginPath()
+    for (const [dx, dy] of [[12, 0], [0, 12]]) {
+      context.moveTo(mx - dx, my - dy)
+      context.lineTo(mx + dx, my + dy)
+    }
+    context.strokeStyle = ink
+    context.lineWidth = 2
+    context.stroke()
+  }
+  const placeOf = (event) => {
     const place = canvas.getBoundingClientRect()
-    const [mx, my] = [event.clientX - place.left, event.clientY - place.top]
+    return [event.clientX - place.left, event.clientY - place.top]
+  }
+  const nearest = (mx, my) => {
     let best = -1
     let distance = 100
     for (let point = 0; point < x.length; point++) {
@@ -89,10 +105,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
       const away = (sx - mx) ** 2 + (sy - my) ** 2
       if (away < distance) [best, distance] = [point, away]
     }
-    return [best, mx, my]
+    return best
   }
-  const hover = (event) => {
-    const [point, mx, my] = nearest(event)
+  const hover = (mx, my) => {
+    const point = nearest(mx, my)
     tip.style.display = point < 0 ? "none" : "block"
     if (point < 0) return
     const url = urls + ids[point]
@@ -105,13 +121,13 @@ export default function ({ data, parentElement, setTriggerValue }) {
   canvas.onpointerdown = (event) => {
     canvas.setPointerCapture(event.pointerId)
     tip.style.display = "none"
-    const place = canvas.getBoundingClientRect()
+    state.cursor = null
     if (event.button === 1 || event.shiftKey) state.pan = [event.clientX, event.clientY]
-    else state.path = [toMap(event.clientX - place.left, event.clientY - place.top)]
+    else state.path = [toMap(...placeOf(event))]
     event.preventDefault()
   }
   canvas.onpointermove = (event) => {
-    const place = canvas.getBoundingClientRect()
+    if (state.cursor) return
     if (state.pan) {
       const [fromX, fromY] = toMap(0, 0)
       const [toX, toY] = toMap(event.clientX - state.pan[0], event.clientY - state.pan[1])
@@ -120,9 +136,13 @@ export default function ({ data, parentElement, setTriggerValue }) {
       state.pan = [event.clientX, event.clientY]
       draw()
     } else if (state.path) {
-      state.path.push(toMap(event.clientX - place.left, event.clientY - place.top))
+      state.path.push(toMap(...placeOf(event)))
       draw()
-    } else hover(event)
+    } else hover(...placeOf(event))
+  }
+  const open = (mx, my) => {
+    const point = nearest(mx, my)
+    if (point >= 0) setTriggerValue("opened", ids[point])
   }
   canvas.onpointerup = (event) => {
     const path = state.path
@@ -134,21 +154,60 @@ export default function ({ data, parentElement, setTriggerValue }) {
       const kept = path.filter((_, step) => step % every === 0)
       setTriggerValue("lasso", kept.map(([px, py]) => [Math.round(px), Math.round(py)]))
     } else {
-      const [point] = nearest(event)
-      if (point >= 0) setTriggerValue("opened", ids[point])
+      open(...placeOf(event))
       draw()
     }
   }
   canvas.onpointerleave = () => { tip.style.display = "none" }
   canvas.onwheel = (event) => {
     event.preventDefault()
-    const place = canvas.getBoundingClientRect()
-    const [mx, my] = [event.clientX - place.left, event.clientY - place.top]
+    zoom(Math.exp(-event.deltaY / 400), ...placeOf(event))
+  }
+  const zoom = (factor, mx, my) => {
     const [fixedX, fixedY] = toMap(mx, my)
-    state.zoom = Math.min(40, Math.max(1, state.zoom * Math.exp(-event.deltaY / 400)))
+    state.zoom = Math.min(40, Math.max(1, state.zoom * factor))
     const [nowX, nowY] = toMap(mx, my)
     state.left = state.zoom === 1 ? 0 : state.left + fixedX - nowX
     state.top = state.zoom === 1 ? 0 : state.top + fixedY - nowY
+    draw()
+  }
+  const move = (dx, dy) => {
+    const [mx, my] = toScreen(...state.cursor)
+    const inside = (at, end) => Math.max(0, Math.min(at, end))
+    const to = [inside(mx + dx, canvas.clientWidth), inside(my + dy, data.height)]
+    state.cursor = toMap(...to)
+    hover(...to)
+  }
+  const close = () => {
+    const corners = state.path
+    if (!corners || corners.length < 3) return open(...toScreen(...state.cursor))
+    state.path = null
+    setTriggerValue("lasso", corners.map(([px, py]) => [Math.round(px), Math.round(py)]))
+  }
+  // The lasso of the keyboard: the arrows move a cross, and Space sets a corner at it.
+  const keys = {
+    ArrowLeft: (step) => move(-step, 0),
+    ArrowRight: (step) => move(step, 0),
+    ArrowUp: (step) => move(0, -step),
+    ArrowDown: (step) => move(0, step),
+    " ": () => { state.path = [...(state.path || []), state.cursor] },
+    Backspace: () => { state.path = state.path && state.path.length > 1 ? state.path.slice(0, -1) : null },
+    Enter: close,
+    Escape: () => { state.path = null },
+    "+": () => zoom(1.5, ...toScreen(...state.cursor)),
+    "-": () => zoom(1 / 1.5, ...toScreen(...state.cursor)),
+  }
+  canvas.onkeydown = (event) => {
+    const act = keys[event.key]
+    if (!act || event.ctrlKey || event.metaKey || event.altKey) return
+    event.preventDefault()
+    state.cursor = state.cursor || toMap(canvas.clientWidth / 2, data.height / 2)
+    act(event.shiftKey ? 60 : 12)
+    draw()
+  }
+  canvas.onblur = () => {
+    tip.style.display = "none"
+    Object.assign(state, { cursor: null, path: null })
     draw()
   }
   canvas.ondblclick = () => {

@@ -13,6 +13,10 @@ from ui.components import browser_code
 
 _MAP = browser_code.component("fieldmark_map", __file__)
 SIZE = 1000
+KEYS = (
+    "Arrow keys move a cross, with Shift in larger steps. Space sets a corner, Enter closes the "
+    "lasso or opens the photo, Backspace removes a corner, Escape all of them, + and - zoom."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +66,7 @@ def show(
         "lasso": [list(corner) for corner in lasso],
         "height": height,
         "alt": alt,
+        "keys": KEYS,
     }
     result = _MAP(data=data, key=key, on_lasso_change=_nothing, on_opened_change=_nothing)
     drawn = tuple((int(x), int(y)) for x, y in result.lasso or ())

@@ -88,9 +88,10 @@ def _rows(table: pd.DataFrame, key: str) -> str:
         on_select="rerun",
         selection_mode="single-row",
         column_config={
+            **{name: str(name).capitalize() for name in table.columns},
             "photos": st.column_config.ProgressColumn(
-                "photos", format="%d", max_value=int(table["photos"].max())
-            )
+                "Photos", format="%d", max_value=int(table["photos"].max())
+            ),
         },
         alt="Photos per class and split",
     )

@@ -83,7 +83,7 @@ def show(dataset: Dataset, version: Version) -> None:
     )
     if len(table) > DRAWN:
         words += f" {DRAWN:,} of {len(table):,} photos are drawn; a lasso selects from all."
-    st.caption(words)
+    st.caption(words, help=map_chart.KEYS)
     _gallery(dataset, version, table, lasso)
 
 

@@ -95,7 +95,7 @@ def local_time(seconds: float | None) -> datetime | None:
 
 
 def time_column(title: str) -> ColumnConfig:
-    return st.column_config.DatetimeColumn(title, format="YYYY-MM-DD HH:mm", width=130)
+    return st.column_config.DatetimeColumn(title, format="YYYY-MM-DD HH:mm", width=138)
 
 
 def accuracy_column(title: str, meaning: str) -> ColumnConfig:

@@ -131,7 +131,7 @@ def _table() -> Table:
             "state": job_state.column(),
             "name": config.TextColumn("Name", width=150),
             "dataset": config.TextColumn("Dataset", width=112),
-            "model": config.TextColumn("Model", width=116),
+            "model": config.TextColumn("Model", width=142),
             "mode": config.TextColumn("Mode", width=78),
             "validation": runs_table.accuracy_column(
                 "Validation", "Top-1 accuracy of the job's model on the validation split."
