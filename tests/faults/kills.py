@@ -16,6 +16,7 @@ import time
 import zipfile
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -133,10 +134,9 @@ class _Killing:
         while warm.poll() is None and "ready" not in (settings.home() / "warm.log").read_text():
             time.sleep(0.1)
 
-    def _training(self, resumed_from: str = "") -> TrainingSpec:
+    def _training(self) -> TrainingSpec:
         values = {**SMALL, "seed": str(self.chance.randrange(1000))}
-        where = (self.version.dataset_id, self.version.id)
-        return TrainingSpec("Small", *where, values, resumed_from=resumed_from)
+        return TrainingSpec("Small", self.version.dataset_id, self.version.id, values)
 
     def _tuning(self) -> TuningSpec:
         space = spaces.as_dict({"weight_decay": Range("float", 0.0001, 100, log=True)})
@@ -148,10 +148,12 @@ class _Killing:
         return TransformSpec("Batch", self.model.id, "folder", path=str(self.photos))
 
     def _training_and_resume(self) -> None:
-        job = LOCAL.train(self._training())
+        spec = self._training()
+        job = LOCAL.train(spec)
         self._job(job, 3)
         if self.chance.random() < 0.3 and jobs.read(job.id).state is State.FAILED:
-            again = self._ended(LOCAL.train(self._training(job.id)), 120)
+            resumed = replace(spec, id=jobs.new_id("training"), resumed_from=job.id)
+            again = self._ended(LOCAL.train(resumed), 120)
             self._count("not resumed", again.state is not State.COMPLETED, again.status.reason)
 
     def _job(self, job: Job, seconds: float) -> None:
