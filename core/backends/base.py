@@ -96,19 +96,19 @@ class Backend(Protocol):
         return []
 
     def train(self, spec: TrainingSpec) -> Job:
-        """Submit a training job and return at once. Raises UserError if the spec cannot run."""
+        """Submit a training job and return within seconds. Raises UserError if it cannot run."""
         raise self._cannot("run training jobs")
 
     def tune(self, spec: TuningSpec) -> Job:
-        """Submit a tuning job and return at once."""
+        """Submit a tuning job and return within seconds."""
         raise self._cannot("run tuning jobs")
 
     def transform(self, spec: TransformSpec) -> Job:
-        """Submit a batch and return at once."""
+        """Submit a batch and return within seconds."""
         raise self._cannot("run batches")
 
     def deploy(self, spec: EndpointSpec) -> Endpoint:
-        """Start an endpoint and return at once, in state CREATING. It becomes IN_SERVICE once it
+        """Start an endpoint, in state CREATING, within seconds. It becomes IN_SERVICE once it
         has classified a test image."""
         raise self._cannot("run endpoints")
 

@@ -56,6 +56,11 @@ class Settings:
     default_quota: int = 20
     # Actions that nobody has, as in policies: "sagemaker:CreateEndpoint", "s3:PutObject".
     denied: list[str] = field(default_factory=list)
+    # Actions that roles do not have, in the same form.
+    role_denied: list[str] = field(default_factory=list)
+    # Quotas that are listed with AWS's defaults only, or not at all, as some are in many accounts.
+    not_applied: list[str] = field(default_factory=list)
+    not_listed: list[str] = field(default_factory=list)
     # What an answer of a batch is called after: its photo's path "below" the prefix, its whole "key", or its "name" alone. AWS's own
     # description of it contradicts itself, so what relies on one of them is wrong.
     answers: str = "below"
