@@ -77,6 +77,9 @@ class Backend(Protocol):
     asks_resources: bool = False
     # Whether its endpoints count waiting photos.
     counts_waiting: bool = False
+    # What Stop does with a training or tuning job, and how long that takes if it is long.
+    stop_hint: str = "Saves a checkpoint, then stops."
+    stop_delay: str = ""
 
     def is_ready(self) -> bool:
         """Return whether jobs can be submitted, as far as is known without asking the platform."""

@@ -38,6 +38,8 @@ class SageMakerBackend(Backend):
     name = "sagemaker"
     title = "Amazon SageMaker"
     asks_resources = True
+    stop_hint = "Keeps the last checkpoint."
+    stop_delay = "SageMaker takes up to two minutes to stop a job, and bills them."
 
     def is_ready(self) -> bool:
         return accounts.load().is_set_up

@@ -40,7 +40,10 @@ class Settings:
     # From Starting to the first thing that happens.
     start_seconds: float = 0.2
     # From SIGTERM to SIGKILL: 120 on AWS.
-    grace_seconds: float = 10.0
+    grace_seconds: float = 2.0
+    # Whether SIGTERM reaches a job's script. In AWS's images it does not: their first process is a
+    # shell, which waits for the script and passes no signal on.
+    sigterm: bool = False
     # What counts as a second of MaxRuntimeInSeconds, of which AWS takes 60 at least as a limit.
     limit_second: float = 1.0
     # Between two looks at the checkpoint folder.
