@@ -54,7 +54,7 @@ def endpoint(prefix: str) -> Resources:
     left, right = st.columns([2, 3])
     kind = choices.segment("Kind", list(KINDS), key=f"{prefix}_kind", on=left)
     server = _server(right, prefix)
-    st.caption(f"{kind}: {KINDS[kind]}. {plain(serving_image.SERVERS[server].note)}")
+    st.caption(f"{kind}: {KINDS[kind]}. {plain(serving_image.note(server, accounts.load()))}")
     resources = _RESOURCES[kind](prefix, server)
     _endpoint_price(resources)
     return resources
@@ -81,7 +81,7 @@ def batch(prefix: str) -> Resources:
             help="The batch is stopped after this time and can be resumed.",
         )
         server = _server(st, prefix)
-    st.caption(plain(serving_image.SERVERS[server].note))
+    st.caption(plain(serving_image.note(server, accounts.load())))
     resources = Resources(machine, int(count), max_seconds=60 * int(limit), server=server)
     cost = prices.estimate(
         machine,
