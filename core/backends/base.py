@@ -125,8 +125,8 @@ class Backend(Protocol):
         ...
 
     def stop(self, job: Job) -> None:
-        """Request a stop: the job saves a checkpoint and is then Stopped. Idempotent; does nothing
-        to a finished job."""
+        """Request a stop: the job saves a checkpoint, or keeps its last one if `stop_hint` says so,
+        and is then Stopped. Idempotent; does nothing to a finished job."""
         ...
 
     def endpoints(self) -> list[Endpoint]:
