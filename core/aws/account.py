@@ -19,8 +19,16 @@ from core.io import files
 
 FILE = "aws.json"
 PREFIX = "fieldmark"
+# China, GovCloud, the European Sovereign Cloud and the isolated regions: other accounts, other
+# domains and other images.
+_OTHER_REGION = re.compile(r"(?:cn|us-gov|eusc|us-iso\w*|eu-iso\w*)-.+")
+_OTHER_ARN = re.compile(r"arn:aws-.+")
+COMMERCIAL = (
+    "Fieldmark supports AWS's commercial regions only, not China, GovCloud or the European "
+    "Sovereign Cloud."
+)
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
-_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+")
+_ROLE = re.compile(r"arn:aws:iam::\d{12}:role/[\w+=,.@/-]+")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PREFIX = re.compile(r"[\w.-]+(/[\w.-]+)*")
 _SUBNET = re.compile(r"subnet-[0-9a-f]{8,17}")
@@ -130,6 +138,8 @@ def required() -> Account:
             "SageMaker is not set up yet. Enter a region, a role and a bucket on the AWS page.",
             field="backend",
         )
+    if COMMERCIAL in problems(account).values():  # Saved by an earlier version.
+        raise UserError(COMMERCIAL, field="backend")
     return account
 
 
@@ -169,6 +179,11 @@ def problems(account: Account) -> dict[str, str]:
         for text in filter(None, values):
             if not pattern.fullmatch(text):
                 found[field] = f"{text[:80]!r} is not valid. Example: {example}"
+    if _OTHER_REGION.fullmatch(account.region):
+        found["region"] = COMMERCIAL
+    for field in ("role_arn", "kms_key"):
+        if _OTHER_ARN.fullmatch(getattr(account, field)):
+            found[field] = COMMERCIAL
     if bool(account.subnets) != bool(account.security_groups):
         found.setdefault("subnets", "A VPC needs both subnets and security groups.")
     if account.network_isolation and account.allow_pip:

@@ -45,7 +45,7 @@ CREDENTIALS = (
 )
 CREDENTIAL_PREFIXES = ("AWS_CONTAINER_", "AWS_ENDPOINT_URL_")
 # VPC endpoints are AWS, not an emulator.
-AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
+AWS_DOMAINS = (".amazonaws.com", ".api.aws")
 _lock = threading.Lock()
 
 Answer = TypeVar("Answer")

@@ -61,6 +61,8 @@ NOT_READY = {
 }
 NO_BUCKET, NO_ROLE = "NoSuchBucket", "NoSuchEntity"
 QUOTA, TAKEN, OF_MODEL = "ResourceLimitExceeded", "ResourceInUse", "ModelError"
+# In the names of the quotas of serverless endpoints.
+SERVERLESS = "serverless endpoint"
 # SageMaker uses one code for many errors; only the message tells them apart.
 INVALID = "ValidationException"
 NOT_FOUND = ("not found", "could not find", "does not exist")
@@ -174,6 +176,11 @@ def _refusal(error: BaseException) -> str:
         return (
             f"The permission {_action(error, message)} is missing. Add it to the policy of the "
             f"user or role that runs Fieldmark. AWS: {message}"
+        )
+    if code == QUOTA and SERVERLESS in message:
+        return (
+            f"The account allows less for serverless endpoints: {message} Choose less memory or "
+            "concurrency, or an instance type, or ask AWS Support for an increase."
         )
     if code == QUOTA:
         return (

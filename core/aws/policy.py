@@ -16,8 +16,6 @@ from core.aws.documents import Json
 FILE = Path(__file__).with_name("policy.json")
 VPC_SID = "RunInsideAVpc"
 KEY_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey", "kms:CreateGrant")
-# Regions with these prefixes are in other partitions.
-PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 # Datasets may come from any bucket, so a person fills it in.
 PHOTOS = "<bucket of your photos>"
 
@@ -56,7 +54,6 @@ def _filled(account: Account) -> Json:
     `<bucket>`, to be filled in by hand."""
     region = account.region or "<region>"
     values = {
-        "PARTITION": _partition(region),
         "REGION": region,
         "ACCOUNT": _number(account.role_arn) or "<account>",
         "ROLE": account.role_arn or "arn:aws:iam::<account>:role/<role>",
@@ -65,13 +62,6 @@ def _filled(account: Account) -> Json:
         "PHOTOS": PHOTOS,
     }
     return dict(json.loads(Template(FILE.read_text()).substitute(values)))
-
-
-def _partition(region: str) -> str:
-    for beginning, partition in PARTITIONS.items():
-        if region.startswith(beginning):
-            return partition
-    return "aws"
 
 
 def _number(role_arn: str) -> str:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from typing import Any
 
-from core.aws import errors, role_check
+from core.aws import errors, quotas, role_access, role_check
 from core.aws.account import Account
 from core.aws.checks import Check, MakeClient, Verdict, failed, short
+from core.aws.quotas import Wanted
 
 SECONDS = 12.0
 NO_CREDENTIALS = (
@@ -22,22 +21,6 @@ NO_CREDENTIALS = (
     "none."
 )
 SIGN_IN = "aws configure sso\naws configure"
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """The instances that a job would request.
-
-    `usage` is part of the quota's name: training job, spot training job, transform job or endpoint.
-    """
-
-    instance_type: str
-    usage: str
-    count: int = 1
-
-    @property
-    def quota(self) -> str:
-        return f"{self.instance_type} for {self.usage} usage"
 
 
 def settings_only(account: Account) -> list[Check]:
@@ -59,14 +42,7 @@ def run(
         credentials = _answered("Credentials", pool.submit(_credentials, client, caller), seconds)
         if not caller:
             return [credentials, *local]
-        tasks: dict[str, Callable[[], Check]] = {}
-        if local[1].verdict is Verdict.GOOD:
-            tasks["Role"] = lambda: role_check.is_there(account, client)
-            tasks["PassRole"] = lambda: role_check.may_be_passed(account, client, caller["Arn"])
-        if account.region and local[2].verdict is Verdict.GOOD:
-            tasks["Bucket"] = lambda: _bucket(account, client)
-        if account.region and wanted:
-            tasks["Quotas"] = lambda: _quotas(account, client, wanted)
+        tasks = _tasks(account, wanted, client, caller["Arn"])
         futures = {name: pool.submit(task) for name, task in tasks.items()}
         wait(futures.values(), timeout=seconds)
         made = {name: _answered(name, future, 0) for name, future in futures.items()}
@@ -76,11 +52,30 @@ def run(
     return [credentials, *({**named, **made}.values())]
 
 
+def _tasks(
+    account: Account, wanted: Sequence[Wanted], client: MakeClient, caller: str
+) -> dict[str, Callable[[], Check]]:
+    """Return the checks that ask AWS and for which all settings are there, in display order."""
+    tasks: dict[str, Callable[[], Check]] = {}
+    _, role, bucket = settings_only(account)
+    if role.verdict is Verdict.GOOD:
+        tasks["Role"] = lambda: role_check.is_there(account, client)
+        tasks["PassRole"] = lambda: role_check.may_be_passed(account, client, caller)
+    if account.region and bucket.verdict is Verdict.GOOD:
+        tasks["Bucket"] = lambda: _bucket(account, client)
+    if account.is_set_up and role.verdict is Verdict.GOOD:
+        images = [item.image for item in wanted]
+        tasks[role_access.NAME] = lambda: role_access.check(account, client, images)
+    if account.region and wanted:
+        tasks[quotas.NAME] = lambda: quotas.check(account, client, wanted)
+    return tasks
+
+
 def _answered(name: str, future: Future[Check], seconds: float) -> Check:
     try:
         return future.result(timeout=seconds)
     except TimeoutError:
-        words = f"AWS did not respond within {SECONDS:.0f} s."
+        words = "AWS did not respond in time."
         return Check(name, Verdict.UNSURE, words, "Check this machine's network, then check again.")
     except Exception as error:
         return failed(name, error)
@@ -151,6 +146,8 @@ def _bucket(account: Account, client: MakeClient) -> Check:
         s3.put_object(Bucket=account.bucket, Key=key, Body=b"")
         s3.delete_object(Bucket=account.bucket, Key=key)
     except Exception as error:
+        if not errors.is_denied(error):
+            return failed("Bucket", error)
         fix = (
             "Allow s3:PutObject and s3:DeleteObject on "
             f"arn:aws:s3:::{account.bucket}/{account.prefix}/* for your user or role."
@@ -176,40 +173,3 @@ def _bucket_refused(account: Account, error: Exception) -> Check:
         )
         return Check("Bucket", Verdict.BAD, f"Access to {account.bucket} is denied.", fix)
     return failed("Bucket", error)
-
-
-def _quotas(account: Account, client: MakeClient, wanted: Sequence[Wanted]) -> Check:
-    """Check the quota of every wanted instance type; each has a line in the finding."""
-    found = _quota_values(client("service-quotas"), {item.quota for item in wanted})
-    missing = [item for item in wanted if item.quota not in found]
-    short = [item for item in wanted if item.quota in found and found[item.quota][0] < item.count]
-    lines = [f"{item.quota}: {found[item.quota][0]:.0f}" for item in wanted if item.quota in found]
-    lines += [f"{item.quota}: not listed" for item in missing]
-    if short:
-        places = [f"{item.quota}: {_quota_page(account, found[item.quota][1])}" for item in short]
-        fix = (
-            "New accounts often have a quota of 0. Request an increase (free; takes minutes to "
-            "days), or choose another type:"
-        )
-        return Check("Quotas", Verdict.BAD, "; ".join(lines) + ".", fix, "\n".join(places))
-    if missing:
-        fix = "AWS does not list a quota for it in this region."
-        return Check("Quotas", Verdict.UNSURE, "; ".join(lines) + ".", fix)
-    return Check("Quotas", Verdict.GOOD, "; ".join(lines) + ".")
-
-
-def _quota_values(client: Any, names: set[str]) -> dict[str, tuple[float, str]]:
-    """Return value and code of each quota by name; stops early: there are thousands."""
-    found: dict[str, tuple[float, str]] = {}
-    for page in client.get_paginator("list_service_quotas").paginate(ServiceCode="sagemaker"):
-        for quota in page["Quotas"]:
-            if quota["QuotaName"] in names:
-                found[quota["QuotaName"]] = float(quota["Value"]), str(quota["QuotaCode"])
-        if len(found) == len(names):
-            break
-    return found
-
-
-def _quota_page(account: Account, code: str) -> str:
-    console = f"https://{account.region}.console.aws.amazon.com/servicequotas/home"
-    return f"{console}/services/sagemaker/quotas/{code}"

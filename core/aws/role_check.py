@@ -12,8 +12,8 @@ from core.aws import errors, policy
 from core.aws.account import Account
 from core.aws.checks import Check, MakeClient, Verdict, failed, short
 
-ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):role/(?:[\w+=,.@/-]*/)?([\w+=,.@-]+)")
-ASSUMED = re.compile(r"arn:(aws[a-z-]*):sts::(\d{12}):assumed-role/([\w+=,.@-]+)/.*")
+ROLE_ARN = re.compile(r"arn:aws:iam::(\d{12}):role/(?:[\w+=,.@/-]*/)?([\w+=,.@-]+)")
+ASSUMED = re.compile(r"arn:aws:sts::(\d{12}):assumed-role/([\w+=,.@-]+)/.*")
 SERVICE = "sagemaker.amazonaws.com"
 
 
@@ -99,7 +99,7 @@ def may_be_passed(account: Account, client: MakeClient, arn: str) -> Check:
         "Resource": account.role_arn,
         "Condition": {"StringEquals": {"iam:PassedToService": SERVICE}},
     }
-    source = ASSUMED.sub(r"arn:\1:iam::\2:role/\3", arn)
+    source = ASSUMED.sub(r"arn:aws:iam::\1:role/\2", arn)
     if source.endswith(":root"):
         return Check("PassRole", Verdict.GOOD, "The account's root user can pass any role.")
     try:
@@ -125,6 +125,10 @@ def may_be_passed(account: Account, client: MakeClient, arn: str) -> Check:
     decisions = [result["EvalDecision"] for result in answer["EvaluationResults"]]
     if decisions and all(decision == "allowed" for decision in decisions):
         return Check("PassRole", Verdict.GOOD, "You can pass the role to SageMaker.")
+    if any(result.get("MissingContextValues") for result in answer["EvaluationResults"]):
+        words = "Whether you can pass the role to SageMaker depends on a condition."
+        fix = "Jobs may work nevertheless. If one fails on iam:PassRole, add this statement:"
+        return Check("PassRole", Verdict.UNSURE, words, fix, json.dumps(statement, indent=1))
     fix = "Add this statement to the policy of your user or role:"
     return Check(
         "PassRole",

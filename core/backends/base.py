@@ -77,6 +77,9 @@ class Backend(Protocol):
     asks_resources: bool = False
     # Whether its endpoints count waiting photos.
     counts_waiting: bool = False
+    # What Stop does with a training or tuning job, and how long that takes if it is long.
+    stop_hint: str = "Saves a checkpoint, then stops."
+    stop_delay: str = ""
 
     def is_ready(self) -> bool:
         """Return whether jobs can be submitted, as far as is known without asking the platform."""
@@ -96,19 +99,19 @@ class Backend(Protocol):
         return []
 
     def train(self, spec: TrainingSpec) -> Job:
-        """Submit a training job and return at once. Raises UserError if the spec cannot run."""
+        """Submit a training job and return within seconds. Raises UserError if it cannot run."""
         raise self._cannot("run training jobs")
 
     def tune(self, spec: TuningSpec) -> Job:
-        """Submit a tuning job and return at once."""
+        """Submit a tuning job and return within seconds."""
         raise self._cannot("run tuning jobs")
 
     def transform(self, spec: TransformSpec) -> Job:
-        """Submit a batch and return at once."""
+        """Submit a batch and return within seconds."""
         raise self._cannot("run batches")
 
     def deploy(self, spec: EndpointSpec) -> Endpoint:
-        """Start an endpoint and return at once, in state CREATING. It becomes IN_SERVICE once it
+        """Start an endpoint, in state CREATING, within seconds. It becomes IN_SERVICE once it
         has classified a test image."""
         raise self._cannot("run endpoints")
 
@@ -122,8 +125,8 @@ class Backend(Protocol):
         ...
 
     def stop(self, job: Job) -> None:
-        """Request a stop: the job saves a checkpoint and is then Stopped. Idempotent; does nothing
-        to a finished job."""
+        """Request a stop: the job saves a checkpoint, or keeps its last one if `stop_hint` says so,
+        and is then Stopped. Idempotent; does nothing to a finished job."""
         ...
 
     def endpoints(self) -> list[Endpoint]:

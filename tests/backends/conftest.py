@@ -49,7 +49,7 @@ def machines(backend: Backend) -> Resources | None:
 
 def server(backend: Backend) -> Resources | None:
     """What an endpoint is asked to run on."""
-    return Resources(memory_mb=4096) if backend.asks_resources else None
+    return Resources(memory_mb=3072) if backend.asks_resources else None
 
 
 def toy_version(root: Path) -> store.Version:

@@ -99,7 +99,9 @@ class TestContract:
         assert time.monotonic() - start < AT_ONCE
         job = ended(backend, job)
         assert job.state is State.STOPPED
-        assert list(job.folder.checkpoints.glob("checkpoint-*.pt")), "it saved what it had learned"
+        # On a platform that does not tell the script, only a regular checkpoint may be there.
+        if not backend.stop_delay:
+            assert list(job.folder.checkpoints.glob("checkpoint-*.pt")), "it saved what it learned"
         backend.stop(job)
         assert backend.refresh(job) == job
 

@@ -79,12 +79,14 @@ class Emulator:
 
 
 @contextmanager
-def running(root: Path, **environment: str) -> Iterator[Emulator]:
+def running(root: Path, containers: Path | None = None, **environment: str) -> Iterator[Emulator]:
     """An emulator in a process of its own, which ends with the block, or with this process, however that ends.
 
-    `environment` holds variables that it gets in place of this process's own.
+    `containers` is the environment of its containers, if not the usual one. `environment` holds variables that it gets in place of this process's own.
     """
     command = [sys.executable, "-m", "tests.sagemaker.emulator", "--root", str(root), "--attached"]
+    if containers:
+        command += ["--containers", str(containers)]
     root.mkdir(parents=True, exist_ok=True)
     # It belongs to no test's home: what a test leaves behind is found, and killed, by that.
     variables = {

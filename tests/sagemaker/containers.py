@@ -80,6 +80,22 @@ def _make(folder: Path) -> None:
     _run([*install, "-r", str(REQUIREMENTS)])
 
 
+def throw_away(folder: Path, index: Path) -> Path:
+    """Return an environment in `folder` with all that `environment` has, for containers that install
+    packages: pip finds only the wheels in the folder `index`. Raises Missing."""
+    base = environment()
+    _run([sys.executable, "-m", "venv", str(folder)])
+    seen = [next(base.glob("lib/python*/site-packages")), base / "shared"]
+    site = next(folder.glob("lib/python*/site-packages"))
+    (site / "base.pth").write_text("".join(f"{path}\n" for path in seen))
+    program = (base / "bin" / "train").read_text()
+    own = folder / "bin" / "train"
+    own.write_text(program.replace(str(base), str(folder)))
+    own.chmod(0o755)
+    (folder / "pip.conf").write_text(f"[global]\nno-index = true\nfind-links = {index}\n")
+    return folder
+
+
 def share(site: Path, links: Path) -> None:
     """Make `links` a folder of links to everything that SHARED is made of, and `site` find it after
     its own packages."""

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.session import get_session
 
 from core.aws import account as accounts
 from core.aws.account import Account
 from core.errors import NotFound, UserError
+from core.io import files
 
 GOOD = {
     "region": "eu-central-1",
@@ -46,6 +48,36 @@ def test_what_cannot_be_right_is_refused_beside_its_field(field: str, value: str
     with pytest.raises(UserError) as refusal:
         accounts.save(accounts.from_form({**GOOD, field: value}))
     assert refusal.value.field == field
+
+
+def other_partitions() -> list[tuple[str, str]]:
+    """Return a region of each partition but the commercial one, with the partition."""
+    loader = get_session().get_component("data_loader")
+    found = [
+        (partition["partition"], region)
+        for partition in loader.load_data("endpoints")["partitions"]
+        for region in partition["regions"]
+        if partition["partition"] != "aws"
+    ]
+    return [(region, partition) for partition, region in found]
+
+
+@pytest.mark.parametrize(("region", "partition"), other_partitions())
+def test_a_region_that_is_not_commercial_is_refused_in_plain_words(
+    home: Path, region: str, partition: str
+) -> None:
+    role = GOOD["role_arn"].replace("arn:aws:", f"arn:{partition}:")
+    problems = accounts.problems(Account(region, role, "photos", kms_key=f"arn:{partition}:kms:k"))
+    assert problems == dict.fromkeys(("region", "role_arn", "kms_key"), accounts.COMMERCIAL)
+    files.write_json(home / accounts.FILE, asdict(Account(region, role, "photos")))
+    with pytest.raises(UserError, match="commercial regions only"):
+        accounts.required()
+
+
+def test_every_commercial_region_is_accepted() -> None:
+    regions = get_session().get_available_regions("sagemaker")
+    assert len(regions) > 20
+    assert not [region for region in regions if accounts.problems(Account(region))]
 
 
 def test_what_a_container_without_a_network_cannot_do_is_refused() -> None:

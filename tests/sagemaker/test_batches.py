@@ -225,7 +225,9 @@ def test_fault_45_a_lost_answer_and_a_killed_watcher_make_no_second_job(
 def test_fault_47_a_quota_of_zero_is_explained_and_nothing_stays(
     aws: Emulator, small_model: Model
 ) -> None:
-    job = serving.ended(serving.batch(small_model, resources=Resources("ml.p3.2xlarge")))
+    with aws.settings(not_listed=["ml.p3.2xlarge for transform job usage"]):
+        job = serving.batch(small_model, resources=Resources("ml.p3.2xlarge"))
+    job = serving.ended(job)
     assert job.state is State.FAILED
     assert "quota" in job.status.reason.lower()
     nothing_left(aws, job)

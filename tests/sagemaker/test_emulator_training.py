@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.sagemaker import asking, making
+from tests.sagemaker.asking import HELD
 from tests.sagemaker.emulator import container
 
 BUCKET = "small-scripts"
@@ -116,12 +118,25 @@ def test_a_name_is_taken_once(scripts: asking.Emulator) -> None:
     assert making.finished(sagemaker, "twice")["TrainingJobStatus"] == "Completed"
 
 
-def test_a_stopped_job_gets_sigterm_and_its_model_is_kept(scripts: asking.Emulator) -> None:
+def test_a_stopped_job_hears_nothing_of_it_until_it_is_killed(scripts: asking.Emulator) -> None:
     sagemaker = scripts.client("sagemaker")
-    sagemaker.create_training_job(**request("stopped", steps=5000))
-    running(scripts, "stopped", "step=2")
-    sagemaker.stop_training_job(TrainingJobName="stopped")
-    row = making.finished(sagemaker, "stopped")
+    sagemaker.create_training_job(**request("unheard", steps=5000))
+    running(scripts, "unheard", "step=2")
+    before = time.monotonic()
+    sagemaker.stop_training_job(TrainingJobName="unheard")
+    row = making.finished(sagemaker, "unheard")
+    assert time.monotonic() - before > 1.5, "the grace time passes in vain"
+    assert (row["TrainingJobStatus"], row["SecondaryStatus"]) == ("Stopped", "Stopped")
+    assert "stops on SIGTERM" not in making.log(scripts, "unheard")
+
+
+def test_a_stopped_job_that_gets_sigterm_keeps_its_model(scripts: asking.Emulator) -> None:
+    sagemaker = scripts.client("sagemaker")
+    with scripts.settings(sigterm=True, grace_seconds=HELD):
+        sagemaker.create_training_job(**request("stopped", steps=5000))
+        running(scripts, "stopped", "step=2")
+        sagemaker.stop_training_job(TrainingJobName="stopped")
+        row = making.finished(sagemaker, "stopped")
     assert (row["TrainingJobStatus"], row["SecondaryStatus"]) == ("Stopped", "Stopped")
     assert "stops on SIGTERM" in making.log(scripts, "stopped")
     assert "S3ModelArtifacts" in row["ModelArtifacts"]
@@ -152,15 +167,16 @@ def spot(name: str, steps: int, wait: int = 3000) -> dict[str, Any]:
     )
 
 
-@pytest.mark.parametrize("warned", [True, False])
+@pytest.mark.parametrize(("warned", "heard"), [(True, True), (True, False), (False, False)])
 def test_an_interrupted_spot_job_goes_on_from_its_checkpoint(
-    scripts: asking.Emulator, warned: bool
+    scripts: asking.Emulator, warned: bool, heard: bool
 ) -> None:
-    sagemaker, name = scripts.client("sagemaker"), f"spot-{warned}".lower()
-    sagemaker.create_training_job(**spot(name, 150))
-    running(scripts, name, "step=10 ")
-    scripts.ask("POST", "interrupt", TrainingJobName=name, warned=warned)
-    row = making.finished(sagemaker, name)
+    sagemaker, name = scripts.client("sagemaker"), f"spot-{warned}-{heard}".lower()
+    with scripts.settings(sigterm=heard):
+        sagemaker.create_training_job(**spot(name, 150))
+        running(scripts, name, "step=10 ")
+        scripts.ask("POST", "interrupt", TrainingJobName=name, warned=warned)
+        row = making.finished(sagemaker, name)
     once = ["Starting", "Downloading", "Training"]
     assert making.phases(row) == [*once, "Interrupted", *once, "Uploading", "Completed"], row.get(
         "FailureReason"
@@ -170,7 +186,7 @@ def test_an_interrupted_spot_job_goes_on_from_its_checkpoint(
     ]
     assert begins[0] == 0
     assert begins[1] >= 1
-    assert ("stops on SIGTERM" in making.log(scripts, name)) is warned
+    assert ("stops on SIGTERM" in making.log(scripts, name)) is heard
     assert row["BillableTimeInSeconds"] < row["TrainingTimeInSeconds"]
     assert (
         making.unpacked(scripts.client("s3"), row["ModelArtifacts"]["S3ModelArtifacts"])[

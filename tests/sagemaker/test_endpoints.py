@@ -11,6 +11,7 @@ import pytest
 
 from core import backends
 from core.aws import account as accounts
+from core.aws import quotas
 from core.backends import Endpoint, EndpointState
 from core.backends.sagemaker.endpoints import hosting
 from core.backends.sagemaker.inventory import kept as running
@@ -174,7 +175,8 @@ def test_fault_50_an_endpoint_that_answers_no_photo_is_ended_and_says_so(
 
 
 def test_fault_47_a_quota_of_zero_is_explained(aws: Emulator, model: Model) -> None:
-    endpoint = serving.deploy(model, Resources("ml.p3.2xlarge"))
+    with aws.settings(not_listed=["ml.p3.2xlarge for endpoint usage"]):
+        endpoint = serving.deploy(model, Resources("ml.p3.2xlarge"))
     serving.until(lambda: jobs.read(endpoint.id).state.is_finished, "its end")
     failed = serving.now(endpoint.id)
     assert failed
@@ -348,6 +350,31 @@ def test_what_aws_would_refuse_is_refused_at_once(
     assert not jobs.readable("endpoint")
 
 
+@pytest.mark.parametrize(
+    ("resources", "limit"),
+    [
+        (Resources(memory_mb=4096), "is 3072 MBs"),
+        (Resources(memory_mb=3072, concurrency=11), "is 10 Invocations"),
+    ],
+)
+def test_a_serverless_limit_that_is_not_listed_is_said_with_what_to_do(
+    aws: Emulator, model: Model, resources: Resources, limit: str
+) -> None:
+    with aws.settings(not_listed=list(quotas.NEW_ACCOUNTS)):
+        endpoint = serving.deploy(model, resources)
+        serving.until(lambda: _failed(endpoint), "the refusal")
+    refused = _failed(endpoint)
+    assert refused
+    assert limit in refused.reason
+    assert "Choose less memory or concurrency, or an instance type" in refused.reason
+    assert left(aws, endpoint) == NOTHING
+
+
+def _failed(endpoint: Endpoint) -> Endpoint | None:
+    found = serving.now(endpoint.id)
+    return found if found and found.state is EndpointState.FAILED else None
+
+
 def test_states_that_are_new_are_no_crash() -> None:
     assert hosting.state_of("Levitating") is EndpointState.FAILED
     assert hosting.state_of("SystemUpdating") is EndpointState.IN_SERVICE
@@ -357,7 +384,9 @@ def test_states_that_are_new_are_no_crash() -> None:
 @pytest.mark.skipif(shutil.which("java") is None, reason="TorchServe needs Java 17")
 def test_torchserve_itself_answers_and_refuses_in_our_words(aws: Emulator, model: Model) -> None:
     """The server of AWS's image, not its stand-in: the entry point's refusals have to come through it."""
-    with aws.settings(server="torchserve", ping_seconds=300):
+    with aws.settings(
+        server="torchserve", ping_seconds=300, quotas={quotas.SERVERLESS_MEMORY: 6144}
+    ):
         endpoint = serving.in_service(serving.deploy(model, Resources(memory_mb=6144)))
         assert (
             SAGEMAKER.invoke(endpoint, serving.png("circle"), "image/png")["predictions"][0][

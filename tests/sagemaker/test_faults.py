@@ -25,7 +25,7 @@ from tests.backends import watching
 from tests.backends.watching import quickest, until
 from tests.conftest import SMALL
 from tests.sagemaker.asking import HELD, Emulator
-from tests.sagemaker.watching import LONG, STEPS, ended, said, spec, until_phase, written
+from tests.sagemaker.watching import LONG, MACHINE, STEPS, ended, said, spec, until_phase, written
 
 CREATE = "CreateTrainingJob"
 # As long as a page may take with the network gone.
@@ -171,9 +171,9 @@ def test_fault_46_without_credentials(
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-    job = ended(SAGEMAKER.train(spec(small_model)))
-    assert job.state is State.FAILED
-    assert "no usable AWS credentials" in job.status.reason
+    with pytest.raises(UserError, match="no AWS credentials"):
+        SAGEMAKER.train(spec(small_model))
+    assert [job.id for job in jobs.readable()] == [small_model.id]
 
 
 def test_fault_46_without_an_account_this_workstation_still_works(small_model: Model) -> None:
@@ -218,7 +218,8 @@ def test_fault_47_a_platform_that_fails_is_explained(
 
 def test_fault_47_a_quota_of_zero(aws: Emulator, created: list[int], small_model: Model) -> None:
     created[0] = 0
-    with aws.settings(default_quota=0):
+    unlisted = f"{MACHINE.instance_type} for training job usage"
+    with aws.settings(default_quota=0, not_listed=[unlisted]):
         job = ended(SAGEMAKER.train(spec(small_model)))
     assert job.state is State.FAILED
     assert "Service Quotas" in job.status.reason

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from core import settings
 from core.aws.account import Account
 from core.backends.sagemaker.endpoints import serving_image
 from core.backends.sagemaker.endpoints.serving_image import SERVERS
@@ -33,7 +34,12 @@ def test_the_accounts_own_image_takes_the_place_of_aws() -> None:
 
 def test_an_image_past_its_end_says_so() -> None:
     assert SERVERS["pytorch"].is_past_its_end
-    assert SERVERS["pytorch"].note == "AWS stopped security patches for this image on 2026-06-30."
+    note = serving_image.note("pytorch", Account("us-east-1"))
+    assert "AWS stopped security patches for this image on 2026-06-30." in note
+    assert "build your own image (docs/serving_image/README.md)" in note
+    assert (settings.PROJECT / "docs" / "serving_image" / "README.md").is_file()
+    own = Account("us-east-1", inference_image="123456789012.dkr.ecr.us-east-1.amazonaws.com/own:1")
+    assert serving_image.note("pytorch", own) == f"Your own image: {own.inference_image}."
     assert not SERVERS["ray"].is_past_its_end
 
 

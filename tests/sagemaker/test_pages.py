@@ -77,6 +77,24 @@ def test_what_cannot_run_there_is_said_beside_the_form(
     assert jobs.listing() == before
 
 
+def test_what_the_account_cannot_run_is_said_beside_the_form(
+    app: App, aws: Emulator, small_model: Model, page: Any
+) -> None:
+    before = jobs.listing()
+    steps.visit(page, app.url, f"train?clone={small_model.id}")
+    steps.choose(page, "Amazon SageMaker")
+    steps.say(page, "USD at most")
+    with aws.settings(quotas={"ml.m5.xlarge for training job usage": 0}):
+        page.get_by_role("button", name="Train").last.dblclick()
+        steps.say(page, "Quotas: ml.m5.xlarge for training job usage: 0.", PATIENCE)
+    assert jobs.listing() == before
+    steps.press(page, "Train")
+    steps.say(page, "takes up to two minutes to stop", PATIENCE)
+    (job,) = [found for found in jobs.readable("training") if found.backend == "sagemaker"]
+    SAGEMAKER.stop(job)
+    assert ended(job).state.is_finished
+
+
 def test_the_strip_keeps_up_on_a_page_that_nobody_touches(
     app: App, aws: Emulator, page: Any
 ) -> None:

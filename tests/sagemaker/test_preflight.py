@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import time
@@ -9,14 +10,15 @@ import time
 import pytest
 
 from core.aws import account as accounts
-from core.aws import connection, preflight, role_check
+from core.aws import connection, preflight, quotas, role_access, role_check
 from core.aws.account import Account
 from core.aws.checks import Check, Verdict
-from core.aws.preflight import Wanted
+from core.aws.quotas import Wanted
 from tests.patience import PATIENCE
 from tests.sagemaker.asking import REGION, ROLE, Emulator
 
-SMALL = Wanted("ml.m5.large", "training job")
+IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch:2.14-cpu-amzn2023-sagemaker"
+SMALL = quotas.instances("ml.m5.large", "training job", image=IMAGE)
 
 
 def checked(account: Account, *wanted: Wanted) -> dict[str, Check]:
@@ -26,9 +28,17 @@ def checked(account: Account, *wanted: Wanted) -> dict[str, Check]:
 
 def test_with_everything_there_nothing_is_bad(aws: Emulator) -> None:
     found = checked(accounts.load(), SMALL)
-    assert list(found) == ["Credentials", "Region", "Role", "Bucket", "PassRole", "Quotas"]
+    assert list(found) == [
+        "Credentials",
+        "Region",
+        "Role",
+        "Bucket",
+        "PassRole",
+        role_access.NAME,
+        "Quotas",
+    ]
     assert not [check for check in found.values() if check.verdict is Verdict.BAD], found
-    for name in ("Credentials", "Region", "Role", "Bucket", "Quotas"):
+    for name in ("Credentials", "Region", "Role", "Bucket", role_access.NAME, "Quotas"):
         assert found[name].verdict is Verdict.GOOD, found[name]
     assert "123456789012" in found["Credentials"].found
 
@@ -94,10 +104,98 @@ def test_a_bucket_that_is_not_there_and_one_elsewhere(aws: Emulator) -> None:
 
 
 def test_a_quota_of_zero_says_where_to_ask_for_more(aws: Emulator) -> None:
-    found = checked(accounts.load(), Wanted("ml.p3.2xlarge", "training job"), SMALL)["Quotas"]
+    found = checked(accounts.load(), quotas.instances("ml.p3.2xlarge", "training job"), SMALL)[
+        "Quotas"
+    ]
     assert found.verdict is Verdict.BAD
     assert "ml.p3.2xlarge for training job usage: 0" in found.found
     assert "console.aws.amazon.com/servicequotas" in found.code
+
+
+@pytest.mark.parametrize(
+    ("denied", "words"),
+    [
+        ("s3:GetObject", "can't read and write the bucket (s3:GetObject)"),
+        ("s3:*", "can't list the bucket (s3:ListBucket); read and write the bucket (s3:GetObject"),
+        ("logs:PutLogEvents", "can't write logs (logs:PutLogEvents)"),
+        ("ecr:BatchGetImage", "can't pull pytorch from ECR (ecr:BatchGetImage)"),
+    ],
+)
+def test_a_role_that_can_do_too_little(aws: Emulator, denied: str, words: str) -> None:
+    with aws.settings(role_denied=[denied]):
+        found = checked(accounts.load(), SMALL)
+    assert found[role_access.NAME].verdict is Verdict.BAD
+    assert words in found[role_access.NAME].found
+    assert json.loads(found[role_access.NAME].code)["Statement"]
+    assert found["Bucket"].verdict is Verdict.GOOD, "the person can"
+
+
+def test_a_bucket_with_a_policy_of_its_own_may_allow_the_role(aws: Emulator) -> None:
+    bucket = accounts.load().bucket
+    aws.client("s3").put_bucket_policy(Bucket=bucket, Policy='{"Statement": []}')
+    with aws.settings(role_denied=["s3:GetObject"]):
+        found = checked(accounts.load(), SMALL)[role_access.NAME]
+    assert found.verdict is Verdict.UNSURE
+    assert "policy of the bucket" in found.fix
+
+
+def test_the_key_is_asked_for_by_its_arn_and_its_own_policy_may_allow_it(aws: Emulator) -> None:
+    key = aws.client("kms").create_key()["KeyMetadata"]
+    account = dataclasses.replace(accounts.load(), kms_key=key["KeyId"])
+    assert "use the KMS key" in checked(account)[role_access.NAME].found
+    with aws.settings(role_denied=["kms:*"]):
+        found = checked(account)[role_access.NAME]
+    assert found.verdict is Verdict.UNSURE
+    assert "kms:GenerateDataKey" in found.found
+    assert [need.resource for need in role_access.needs(account, aws.client, [])][-1] == key["Arn"]
+
+
+class Conditional:
+    """An IAM whose answer depends on a condition that the simulation does not know."""
+
+    def simulate_principal_policy(self, **asked: list[str]) -> dict[str, list[dict[str, object]]]:
+        row = {"EvalDecision": "explicitDeny", "MissingContextValues": ["aws:SourceVpce"]}
+        return {"EvaluationResults": [{**row, "EvalActionName": asked["ActionNames"][0]}]}
+
+
+def test_a_denial_that_depends_on_a_condition_is_unsure() -> None:
+    account = Account(REGION, ROLE, "photos")
+    found = role_access.check(account, lambda _: Conditional())
+    assert found.verdict is Verdict.UNSURE
+    passed = role_check.may_be_passed(
+        account, lambda _: Conditional(), "arn:aws:iam::123456789012:user/x"
+    )
+    assert passed.verdict is Verdict.UNSURE
+
+
+def test_a_role_whose_permissions_nobody_may_ask_about_is_unsure(aws: Emulator) -> None:
+    with aws.settings(denied=["iam:SimulatePrincipalPolicy"]):
+        found = checked(accounts.load(), SMALL)[role_access.NAME]
+    assert found.verdict is Verdict.UNSURE
+
+
+def test_a_quota_without_an_applied_value_is_looked_up_among_the_defaults(aws: Emulator) -> None:
+    gpu = quotas.instances("ml.g4dn.xlarge", "training job")
+    with aws.settings(not_applied=[gpu.quota, SMALL.quota]):
+        assert checked(accounts.load(), gpu)["Quotas"].verdict is Verdict.BAD
+        assert checked(accounts.load(), SMALL)["Quotas"].verdict is Verdict.GOOD
+    with aws.settings(not_listed=[gpu.quota]):
+        assert checked(accounts.load(), gpu)["Quotas"].verdict is Verdict.UNSURE
+
+
+def test_a_serverless_limit_that_is_not_listed_is_compared_with_new_accounts(aws: Emulator) -> None:
+    large = quotas.Wanted(quotas.SERVERLESS_MEMORY, 4096)
+    with aws.settings(not_listed=[large.quota]):
+        found = checked(accounts.load(), large)["Quotas"]
+    assert found.verdict is Verdict.UNSURE
+    assert "New accounts have 3072, and 4096 are requested" in found.fix
+    within = quotas.Wanted(quotas.SERVERLESS_MEMORY, 3072)
+    assert checked(accounts.load(), within)["Quotas"].verdict is Verdict.GOOD
+
+
+def test_a_bucket_that_answers_with_an_error_is_unsure(aws: Emulator) -> None:
+    aws.fault("throttled", "PutObject", times=10, service="s3")
+    assert checked(accounts.load())["Bucket"].verdict is Verdict.UNSURE
 
 
 def test_fault_46_denied_is_unsure_and_not_bad(aws: Emulator) -> None:

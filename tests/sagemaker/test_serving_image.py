@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from core import settings
 from core.backends.sagemaker.endpoints import serving_image
 from core.models import store as models
 from core.models.store import Model
 from tests import shapes
 
+OWN_IMAGE = settings.PROJECT / "docs" / "serving_image"
 # Ray itself is not installed here: its decorator is the only thing of it that the file uses before a request comes.
 RAY = "class Deployment:\n    def __init__(self, made): self.made = made\n    def bind(self): return self.made\ndeployment = Deployment\n"
 ASK = """
@@ -70,6 +72,56 @@ def test_the_ray_deployment_answers_and_refuses(
         "bad_image",
         "unsupported_type",
     ]
+
+
+OWN = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import serve
+from werkzeug.test import Client
+
+def asked(body, kind):
+    answer = client.post("/invocations", data=body, content_type=kind)
+    return answer.status_code, answer.json
+
+client = Client(serve.app)
+assert client.get("/ping").status_code == 200
+assert client.get("/other").status_code == 404
+photo = open(sys.argv[2], "rb").read()
+print(json.dumps([asked(photo, "image/png"), asked(b"no photo", "image/png"), asked(b"1,2", "text/csv")]))
+"""
+
+
+@pytest.mark.parametrize(("batch", "statuses"), [(False, [200, 400, 415]), (True, [200, 200, 200])])
+def test_the_server_of_an_own_image_answers_and_refuses(
+    small_model: Model, tmp_path: Path, batch: bool, statuses: list[int]
+) -> None:
+    folder = unpacked(small_model, "pytorch", tmp_path)
+    photo = tmp_path / "photo.png"
+    shapes.photo("circle", 7).save(photo)
+    variables = dict(serving_image.environment("pytorch", "us-east-1", batch=batch))
+    run = subprocess.run(
+        [sys.executable, "-c", OWN, str(OWN_IMAGE), str(photo)],
+        capture_output=True,
+        text=True,
+        env={**variables, "SM_MODEL_DIR": str(folder)},
+        timeout=300,
+    )
+    assert run.returncode == 0, run.stderr
+    answers = json.loads(run.stdout.splitlines()[-1])
+    assert [status for status, _ in answers] == statuses
+    assert answers[0][1]["predictions"][0]["label"] == "circle"
+    assert [answer["error"]["code"] for _, answer in answers[1:]] == [
+        "bad_image",
+        "unsupported_type",
+    ]
+
+
+def test_an_own_image_runs_that_server_where_sagemaker_asks() -> None:
+    text = (OWN_IMAGE / "Dockerfile").read_text()
+    assert "COPY serve.py /opt/serving/serve.py" in text
+    assert "--bind 0.0.0.0:8080" in text
+    assert "serve:app" in text
 
 
 @pytest.mark.parametrize("server", serving_image.SERVERS)

@@ -119,7 +119,7 @@ def _network_and_images(account: Account, errors: dict[str, str]) -> Values:
                 account.inference_image,
                 errors,
                 "",
-                "Replaces AWS's image.",
+                "Replaces AWS's images. docs/serving_image/README.md shows how to build one.",
             )
     return {
         "subnets": subnets,

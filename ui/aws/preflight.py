@@ -9,9 +9,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import streamlit as st
 
 from core.aws import account as accounts
-from core.aws import connection, preflight, prices
+from core.aws import connection, containers, preflight, prices, quotas
 from core.aws.checks import Check, MakeClient, Verdict
-from core.aws.preflight import Wanted
+from core.aws.quotas import Wanted
+from core.errors import UserError
 from ui import choices
 from ui.shared import live
 from ui.text import plain, with_code
@@ -42,7 +43,7 @@ def show() -> None:
     """Draw the checks that need no network at once, the others when AWS has answered."""
     st.header("Pre-flight checks")
     account = accounts.load()
-    wanted = _wanted(account.region)
+    wanted = _wanted(account)
     asked = (account, tuple(wanted), tuple(sorted(connection.environment())))
     with st.container(horizontal=True, vertical_alignment="center"):
         again = st.button("Check again", key="aws_check", icon=":material/refresh:")
@@ -60,8 +61,9 @@ def _clients(account: accounts.Account) -> MakeClient:
     return functools.partial(connection.client, region=account.region or prices.USUAL_REGION)
 
 
-def _wanted(region: str) -> list[Wanted]:
+def _wanted(account: accounts.Account) -> list[Wanted]:
     """Draw the choice of the instance type whose quota and price are checked."""
+    region = account.region
     names = prices.instances()
     left, middle, right = st.columns([3, 3, 1])
     machine = choices.one(
@@ -83,7 +85,18 @@ def _wanted(region: str) -> list[Wanted]:
     if estimate.price:
         words = f"{words}. {plain(estimate.price.origin)}"
     st.caption(words)
-    return [Wanted(machine, usage, int(count))]
+    return [quotas.instances(machine, usage, int(count), _image(account, machine, usage))]
+
+
+def _image(account: accounts.Account, machine: str, usage: str) -> str:
+    """Return an image as the job would pull it, or '' in a region without one. AWS's training and
+    serving images differ in name only."""
+    try:
+        if PRICED[usage] != "training" and account.inference_image:
+            return account.inference_image
+        return containers.training(account, machine)
+    except UserError:
+        return ""
 
 
 def _checks(account: accounts.Account) -> None:

@@ -129,7 +129,7 @@ def _resume(job: Job, spec: TransformSpec) -> None:
         type="primary",
         help="Creates a new batch for the rest; finished photos are not repeated.",
     ):
-        with messages.report_errors():
+        with messages.report_errors(), st.spinner("Starting"):
             again = replace(spec, id=st.session_state[f"ba_resume_{job.id}"], resumed_from=job.id)
             links.to("batch", job=backends.of(job).transform(again).id)
 

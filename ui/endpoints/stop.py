@@ -85,7 +85,7 @@ def start_again_button(job: Job, replaced: Endpoint | None = None) -> None:
     new_id = str(st.session_state.setdefault(nonce, jobs.new_id("endpoint")))
     if not st.button("Start again", key=f"dp_restart_{spec.id}", icon=":material/restart_alt:"):
         return
-    with messages.report_errors():
+    with messages.report_errors(), st.spinner("Starting"):
         endpoint = backends.named(job.backend).deploy(replace(spec, id=new_id))
         if replaced:
             backends.of(replaced).delete(replaced)

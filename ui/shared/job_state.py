@@ -53,20 +53,24 @@ def column() -> ColumnConfig:
     )
 
 
-def stop_button(job: Job, hint: str = "Saves a checkpoint, then stops.") -> None:
-    """Draw Stop; nothing for an ended job. `hint` says what stopping does."""
+def stop_button(job: Job, hint: str = "") -> None:
+    """Draw Stop, and how long it takes if that is long; nothing for an ended job. `hint` says what
+    stopping does, if not as usual."""
     if job.state.is_finished:
         return
+    backend = backends.of(job)
     asked = job.state is State.STOPPING or job.folder.stop_request.exists()
     if st.button(
         "Stopping..." if asked else "Stop",
         key=f"stop_{job.id}",
         icon=":material/stop_circle:",
         disabled=asked,
-        help=hint,
+        help=f"{hint or backend.stop_hint} {backend.stop_delay}".strip(),
     ):
-        backends.of(job).stop(job)
+        backend.stop(job)
         st.rerun(scope="fragment")
+    if backend.stop_delay:
+        st.caption(backend.stop_delay, width="content")
 
 
 def where(job: Job) -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core import backends
 from core.aws import account as accounts
-from core.aws import prices
+from core.aws import prices, quotas
 from core.backends import Backend
 from core.backends.sagemaker.endpoints import serving_image
 from core.jobs.specs import Resources
@@ -21,6 +21,11 @@ KINDS = {
     REAL_TIME: "always-on instances",
 }
 USUAL_MACHINE, BATCH_MACHINE = "ml.m5.large", "ml.m5.xlarge"
+NEW_ACCOUNTS = (
+    f"New AWS accounts allow {quotas.NEW_ACCOUNTS[quotas.SERVERLESS_MEMORY] // 1024} GB for a "
+    f"serverless endpoint, and {quotas.NEW_ACCOUNTS[quotas.SERVERLESS_CONCURRENCY]} concurrent "
+    "requests for all of them. Ask AWS for an increase before you choose more."
+)
 MEMORIES = (1024, 2048, 3072, 4096, 5120, 6144)
 
 
@@ -49,7 +54,7 @@ def endpoint(prefix: str) -> Resources:
     left, right = st.columns([2, 3])
     kind = choices.segment("Kind", list(KINDS), key=f"{prefix}_kind", on=left)
     server = _server(right, prefix)
-    st.caption(f"{kind}: {KINDS[kind]}. {plain(serving_image.SERVERS[server].note)}")
+    st.caption(f"{kind}: {KINDS[kind]}. {plain(serving_image.note(server, accounts.load()))}")
     resources = _RESOURCES[kind](prefix, server)
     _endpoint_price(resources)
     return resources
@@ -76,7 +81,7 @@ def batch(prefix: str) -> Resources:
             help="The batch is stopped after this time and can be resumed.",
         )
         server = _server(st, prefix)
-    st.caption(plain(serving_image.SERVERS[server].note))
+    st.caption(plain(serving_image.note(server, accounts.load())))
     resources = Resources(machine, int(count), max_seconds=60 * int(limit), server=server)
     cost = prices.estimate(
         machine,
@@ -125,6 +130,7 @@ def _serverless(prefix: str, server: str) -> Resources:
         key=f"{prefix}_concurrency",
         help="Further requests are rejected.",
     )
+    st.caption(NEW_ACCOUNTS)
     return Resources(memory_mb=int(memory), concurrency=int(most), server=server)
 
 

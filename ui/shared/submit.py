@@ -43,7 +43,8 @@ def button(
         return
     with messages.report_errors():
         try:
-            started = start(job_id)
+            with st.spinner("Starting"):
+                started = start(job_id)
         except UserError as error:
             with beside.get(error.field, nullcontext()):
                 messages.beside(messages.as_fields(error), error.field)

@@ -109,7 +109,7 @@ def _go_on(job: Job, spec: TrainingSpec, where: Where) -> None:
         resumed_from=job.id,
         resources=where.resources,
     )
-    with messages.report_errors():
+    with messages.report_errors(), st.spinner("Starting"):
         links.to("train", job=where.backend.train(again).id)
 
 

@@ -79,7 +79,7 @@ def _more_trials(job: Job, board: Board) -> None:
                 patience=0,
                 target=None,
             )
-            with messages.report_errors():
+            with messages.report_errors(), st.spinner("Starting"):
                 links.to("tune", job=backends.of(job).tune(spec).id)
 
 

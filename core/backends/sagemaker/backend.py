@@ -1,5 +1,5 @@
 """The SageMaker backend: every job has a run folder on this machine and a watcher process that
-talks to AWS. Nothing here waits for AWS."""
+talks to AWS. Only a new job waits for AWS, a few seconds, for the pre-flight checks."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from core.aws import account as accounts
 from core.aws import connection, containers, instances
 from core.backends import logs
 from core.backends.base import Backend, Endpoint, LogChunk, Program
-from core.backends.sagemaker import job_facts, job_request
+from core.backends.sagemaker import job_facts, job_request, launch_check
 from core.datasets import store
 from core.errors import BackendError, UserError
 from core.io import files
 from core.io.names import clean_name
 from core.jobs import locks, processes, specs, stopping
 from core.jobs import store as jobs
+from core.jobs.run_folder import RunFolder
 from core.jobs.status.endpoints import Answer, Figures
 from core.jobs.store import Job
 from core.models import store as models
@@ -37,6 +38,8 @@ class SageMakerBackend(Backend):
     name = "sagemaker"
     title = "Amazon SageMaker"
     asks_resources = True
+    stop_hint = "Keeps the last checkpoint."
+    stop_delay = "SageMaker takes up to two minutes to stop a job, and bills them."
 
     def is_ready(self) -> bool:
         return accounts.load().is_set_up
@@ -77,9 +80,14 @@ class SageMakerBackend(Backend):
         return endpoints.of_job(self.submit(spec))
 
     def submit(self, spec: specs.Spec) -> Job:
-        """Create the job's run folder and watcher. The same spec again is the same job."""
+        """Create the job's run folder and watcher. The same spec again is the same job.
+
+        Raises UserError, naming the field, if the pre-flight checks show that it would fail.
+        """
         name = clean_name(spec.name, "name")
         account = accounts.required()
+        if not RunFolder.of(spec.id).path.exists():
+            launch_check.require(spec, account)
         body = {**specs.as_dict(spec), "account": asdict(account)}
         try:
             job, lock = jobs.create(spec.id, spec.kind, name, self.name, body)

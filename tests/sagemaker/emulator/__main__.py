@@ -27,10 +27,13 @@ def main() -> None:
     parser.add_argument(
         "--port", type=int, default=0, help="on 127.0.0.1; a free one where it is left out"
     )
+    parser.add_argument(
+        "--containers", type=Path, help="the environment of its containers, if not the usual one"
+    )
     parser.add_argument("--attached", action="store_true", help="end when standard input closes")
     options = parser.parse_args()
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
-    folder = containers.environment()
+    folder = options.containers or containers.environment()
 
     from tests.sagemaker.emulator.server import Emulator
 

@@ -34,6 +34,12 @@ TYPES = (
     "ml.g5.2xlarge",
     "ml.p3.2xlarge",
 )
+# What a new account may have for serverless endpoints, with the unit.
+SERVERLESS_MEMORY = "Memory size in MB per serverless endpoint"
+SERVERLESS_CONCURRENCY = (
+    "Maximum total concurrency that can be allocated across all serverless endpoints"
+)
+SERVERLESS = {SERVERLESS_MEMORY: 3072, SERVERLESS_CONCURRENCY: 10}
 # A new account has none of these.
 NONE_AT_FIRST = ("ml.g", "ml.p")
 
@@ -48,34 +54,60 @@ class Account:
     def quota(self, name: str) -> int:
         """Return how many instances "<type> for <use>" may have."""
         settings = self._world.settings
-        return settings.quotas.get(
-            name, 0 if name.startswith(NONE_AT_FIRST) else settings.default_quota
-        )
+        usual = 0 if name.startswith(NONE_AT_FIRST) else settings.default_quota
+        return settings.quotas.get(name, SERVERLESS.get(name, usual))
 
     def take(self, instance_type: str, use: str, count: int) -> None:
         """ResourceLimitExceeded where there would be more than the quota allows."""
-        name = f"{instance_type} for {use}"
+        self._take(f"{instance_type} for {use}", "Instances", count)
+
+    def take_serverless(self, memory_mb: int, concurrency: int) -> None:
+        """The same for a serverless endpoint: its memory counts alone, its concurrency with
+        others'."""
         with self._world.lock:
-            used, most = self._used.get(name, 0), self.quota(name)
-            if used + count > most:
-                raise ApiError(
-                    "ResourceLimitExceeded",
-                    f"The account-level service limit '{name}' is {most} Instances, with current utilization of {used} Instances and a "
-                    f"request delta of {count} Instances. Please use AWS Service Quotas to request an increase for this quota. If AWS "
-                    "Service Quotas is not available, contact AWS support to request an increase for this quota.",
-                )
+            self._require(SERVERLESS_MEMORY, "MBs", 0, memory_mb)
+            self._take(SERVERLESS_CONCURRENCY, "Invocations", concurrency)
+
+    def give_back_serverless(self, concurrency: int) -> None:
+        with self._world.lock:
+            self._used[SERVERLESS_CONCURRENCY] -= concurrency
+
+    def _take(self, name: str, unit: str, count: int) -> None:
+        with self._world.lock:
+            used = self._used.get(name, 0)
+            self._require(name, unit, used, count)
             self._used[name] = used + count
+
+    def _require(self, name: str, unit: str, used: int, more: int) -> None:
+        most = self.quota(name)
+        if used + more > most:
+            raise ApiError(
+                "ResourceLimitExceeded",
+                f"The account-level service limit '{name}' is {most} {unit}, with current utilization of {used} {unit} and a "
+                f"request delta of {more} {unit}. Please use AWS Service Quotas to request an increase for this quota. If AWS "
+                "Service Quotas is not available, contact AWS support to request an increase for this quota.",
+            )
 
     def give_back(self, instance_type: str, use: str, count: int) -> None:
         with self._world.lock:
             self._used[f"{instance_type} for {use}"] -= count
 
     def list_service_quotas(self, request: Record) -> Record:
+        """Only those with an applied value, as AWS does."""
+        return self._listed(request, self._names() - {*self._world.settings.not_applied})
+
+    def list_aws_default_service_quotas(self, request: Record) -> Record:
+        return self._listed(request, self._names())
+
+    def _names(self) -> set[str]:
+        settings = self._world.settings
+        named = {f"{kind} for {use}" for kind in TYPES for use in USES} | {*settings.quotas}
+        named |= {*SERVERLESS}
+        return named - {*settings.not_listed}
+
+    def _listed(self, request: Record, names: set[str]) -> Record:
         _only_sagemaker(request)
-        named = {f"{kind} for {use}" for kind in TYPES for use in USES} | set(
-            self._world.settings.quotas
-        )
-        rows, token = cut([self._described(name) for name in sorted(named)], request, default=100)
+        rows, token = cut([self._described(name) for name in sorted(names)], request, default=100)
         return {"Quotas": rows, **token}
 
     def get_service_quota(self, request: Record) -> Record:

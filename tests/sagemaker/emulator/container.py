@@ -49,8 +49,9 @@ class Container:
         environment: Mapping[str, str],
         *,
         grace: float = 5.0,
+        deaf: bool = False,
     ) -> None:
-        """Raise OSError with the reason if the layout asks for something that this machine does not
+        """`deaf` keeps SIGTERM from the command. Raise OSError with the reason if the layout asks for something that this machine does not
         allow."""
         (layout.ml.parent / "tmp").mkdir(parents=True, exist_ok=True)
         inside = {
@@ -63,6 +64,7 @@ class Container:
                 str(HERE / "keeper.py"),
                 "--grace",
                 str(grace),
+                *(["--deaf"] if deaf else []),
                 "--",
                 *_wrapped(command, layout),
             ],
@@ -92,7 +94,7 @@ class Container:
         return self._process.poll()
 
     def terminate(self) -> None:
-        """SIGTERM to all of it; what is left after the grace time is killed. Returns at once."""
+        """SIGTERM to all of it, unless it is deaf; what is left after the grace time is killed. Returns at once."""
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGTERM)
 

@@ -88,8 +88,13 @@ class Instance:
         ]
         if command[0] == "train":
             command[0] = str(self._containers / "bin" / "train")
+        settings = self._world.settings
         self._container = Container(
-            command, self._layout, self._environment(), grace=self._world.settings.grace_seconds
+            command,
+            self._layout,
+            self._environment(),
+            grace=settings.grace_seconds,
+            deaf=not settings.sigterm,
         )
         self._reader = threading.Thread(target=self._read, args=(self._container,), daemon=True)
         self._reader.start()

@@ -3,7 +3,8 @@
     python keeper.py --grace 5 COMMAND ...
 
 Whoever started it holds the other end of that input, so the kernel closes it however that process ends, SIGKILL included. SIGTERM is
-passed on to the command's process group; what still runs after `--grace` seconds is killed. The exit code is the command's.
+passed on to the command's process group, or to nothing of it with `--deaf`; what still runs after `--grace` seconds is killed. The exit
+code is the command's.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ POLL_SECONDS = 0.5
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--grace", type=float, default=5.0)
+    parser.add_argument("--deaf", action="store_true")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args()
     _prctl(SET_CHILD_SUBREAPER, 1)
@@ -45,12 +47,12 @@ def main() -> int:
         preexec_fn=_die_with_parent,  # noqa: PLW1509
     )
     try:
-        return _watch(child, wake, stops)
+        return _watch(child, wake, stops, deaf=options.deaf)
     finally:
         _kill_descendants()
 
 
-def _watch(child: subprocess.Popen[bytes], wake: int, stops: list[float]) -> int:
+def _watch(child: subprocess.Popen[bytes], wake: int, stops: list[float], *, deaf: bool) -> int:
     """Return the child's exit code, 128 + n for a signal; 137 where the owner of our input is
     gone."""
     passed_on = False
@@ -64,7 +66,7 @@ def _watch(child: subprocess.Popen[bytes], wake: int, stops: list[float]) -> int
             _collect(but=child.pid)
         if sys.stdin.fileno() in ready and not os.read(sys.stdin.fileno(), 1):
             return 128 + signal.SIGKILL
-        if stops and not passed_on:
+        if stops and not passed_on and not deaf:
             passed_on = True
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGTERM)

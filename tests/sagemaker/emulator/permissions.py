@@ -1,4 +1,4 @@
-"""Who may do what: everything, but for the actions that a test denies; IAM's simulator says the same beforehand."""
+"""Who may do what: everything, but for the actions that a test denies to everybody or to roles; IAM's simulator says the same beforehand."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ class Permissions:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def allowed(self, action: str) -> bool:
-        return not any(
-            fnmatch.fnmatchcase(action.lower(), pattern.lower())
-            for pattern in self._world.settings.denied
-        )
+    def allowed(self, action: str, principal: str = "") -> bool:
+        """Return whether nothing denies the action; a `principal` that is a role has less."""
+        settings = self._world.settings
+        patterns = settings.denied
+        if ":role/" in principal:
+            patterns = [*settings.denied, *settings.role_denied]
+        return not any(fnmatch.fnmatchcase(action.lower(), pattern.lower()) for pattern in patterns)
 
     def check(self, service: str, operation: str, request: Request) -> None:
         """ApiError if the action is denied."""
@@ -39,9 +41,10 @@ class Permissions:
         resources = [
             value for name, value in request.form.items() if name.startswith("ResourceArns.member.")
         ] or ["*"]
+        principal = request.form["PolicySourceArn"]
         results = "".join(
             f"<member><EvalActionName>{escape(action)}</EvalActionName><EvalResourceName>{escape(resource)}</EvalResourceName>"
-            f"<EvalDecision>{'allowed' if self.allowed(action) else 'implicitDeny'}</EvalDecision>"
+            f"<EvalDecision>{'allowed' if self.allowed(action, principal) else 'implicitDeny'}</EvalDecision>"
             "<MatchedStatements/><MissingContextValues/></member>"
             for action in actions
             for resource in resources
@@ -64,6 +67,8 @@ def s3_action(request: Request) -> str:
         )
     if not bucket:
         return "ListAllMyBuckets"
+    if "policy" in request.args:
+        return {"GET": "GetBucketPolicy", "PUT": "PutBucketPolicy"}[request.method]
     if request.method == "GET":
         return "GetBucketLocation" if "location" in request.args else "ListBucket"
     return {"PUT": "CreateBucket", "HEAD": "ListBucket", "DELETE": "DeleteBucket"}.get(

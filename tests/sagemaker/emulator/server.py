@@ -82,6 +82,7 @@ class Emulator:
         self._other = {
             "AWSPriceListService.GetProducts": account.get_products,
             "ServiceQuotasV20190624.ListServiceQuotas": account.list_service_quotas,
+            "ServiceQuotasV20190624.ListAWSDefaultServiceQuotas": account.list_aws_default_service_quotas,
             "ServiceQuotasV20190624.GetServiceQuota": account.get_service_quota,
         }
 

@@ -7,6 +7,8 @@ import json
 import os
 import random
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from tests.sagemaker.emulator.account import Account
@@ -40,12 +42,7 @@ class Variant:
             if self._serverless
             else None
         )
-        self._taken = (
-            None if self._serverless else (entry["InstanceType"], "endpoint usage", self._count)
-        )
-        self._account = account
-        if self._taken:
-            account.take(*self._taken)
+        self._give_back: Callable[[], None] | None = self._take(account)
         model = entry["ModelName"]
         stream = world.storage.stream(
             f"/aws/sagemaker/Endpoints/{endpoint}", f"{self.name}/i-{os.urandom(8).hex()}"
@@ -58,6 +55,16 @@ class Variant:
             isolated=models.isolated(model),
             variant=self.name,
         )
+
+    def _take(self, account: Account) -> Callable[[], None]:
+        """Take from the quota; return what gives it back."""
+        if self._serverless:
+            concurrency = self._serverless["MaxConcurrency"]
+            account.take_serverless(self._serverless["MemorySizeInMB"], concurrency)
+            return partial(account.give_back_serverless, concurrency)
+        taken = (self._entry["InstanceType"], "endpoint usage", self._count)
+        account.take(*taken)
+        return partial(account.give_back, *taken)
 
     def start(self, cancelled: threading.Event) -> None:
         """Return when it answers /ping. JobFailure."""
@@ -124,9 +131,9 @@ class Variant:
 
     def end(self) -> None:
         self._server.end()
-        if self._taken:
-            self._account.give_back(*self._taken)
-            self._taken = None
+        if self._give_back:
+            self._give_back()
+            self._give_back = None
 
 
 class ModelError(ApiError):

@@ -40,7 +40,10 @@ class Settings:
     # From Starting to the first thing that happens.
     start_seconds: float = 0.2
     # From SIGTERM to SIGKILL: 120 on AWS.
-    grace_seconds: float = 10.0
+    grace_seconds: float = 2.0
+    # Whether SIGTERM reaches a job's script. In AWS's images it does not: their first process is a
+    # shell, which waits for the script and passes no signal on.
+    sigterm: bool = False
     # What counts as a second of MaxRuntimeInSeconds, of which AWS takes 60 at least as a limit.
     limit_second: float = 1.0
     # Between two looks at the checkpoint folder.
@@ -56,6 +59,11 @@ class Settings:
     default_quota: int = 20
     # Actions that nobody has, as in policies: "sagemaker:CreateEndpoint", "s3:PutObject".
     denied: list[str] = field(default_factory=list)
+    # Actions that roles do not have, in the same form.
+    role_denied: list[str] = field(default_factory=list)
+    # Quotas that are listed with AWS's defaults only, or not at all, as some are in many accounts.
+    not_applied: list[str] = field(default_factory=list)
+    not_listed: list[str] = field(default_factory=list)
     # What an answer of a batch is called after: its photo's path "below" the prefix, its whole "key", or its "name" alone. AWS's own
     # description of it contradicts itself, so what relies on one of them is wrong.
     answers: str = "below"

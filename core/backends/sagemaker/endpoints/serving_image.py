@@ -57,13 +57,16 @@ class Server:
 
     @property
     def note(self) -> str:
-        """Return its support status in a sentence."""
+        """Return its support status, and what to do about its end."""
         if self.ends is None:
             return "AWS has not announced an end of support for this image."
-        words = "AWS provides security patches for this image until"
-        if self.is_past_its_end:
-            words = "AWS stopped security patches for this image on"
-        return f"{words} {self.ends:%Y-%m-%d}."
+        if not self.is_past_its_end:
+            return f"AWS provides security patches for this image until {self.ends:%Y-%m-%d}."
+        return (
+            f"AWS stopped security patches for this image on {self.ends:%Y-%m-%d}. For patched "
+            "software, build your own image (docs/serving_image/README.md) and enter it on the "
+            "AWS page as the custom serving image."
+        )
 
 
 # The default first.
@@ -97,6 +100,13 @@ def image(server: str, account: Account, instance_type: str = "") -> str:
     if instances.has_gpu(instance_type):
         image = SERVERS[server].gpu
     return f"{containers.registry(account.region)}/{image}"
+
+
+def note(server: str, account: Account) -> str:
+    """Return what to know about the image that serves: AWS's, or the account's own."""
+    if account.inference_image:
+        return f"Your own image: {account.inference_image}."
+    return SERVERS[server].note
 
 
 def host_image(server: str, instance_type: str) -> str:

@@ -121,7 +121,7 @@ class EndpointWatcher:
         server = serving_image.SERVERS[resources.server]
         known |= {
             "serverless": resources.is_serverless,
-            "image": server.note,
+            "image": serving_image.note(resources.server, self.account),
             "form": f"{server.title}, plain fp32",
         }
         if resources.is_serverless:
