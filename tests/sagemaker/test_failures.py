@@ -135,7 +135,7 @@ def test_of_the_toolkits_wrapping_only_the_message_is_shown() -> None:
                 "StoppingCondition": {"MaxRuntimeInSeconds": 5400},
             },
             False,
-            "1.5 hours",
+            "1.5 h",
         ),
         ({"SecondaryStatus": "MaxWaitTimeExceeded"}, False, "spot instance"),
         ({"SecondaryStatus": "Stopped"}, False, "not in Fieldmark"),
