@@ -16,6 +16,7 @@ from benchmarks import harness
 # needed.
 GROUPS = {
     "training": ("cold_train", "warm_train", "finetune", "head", "job_start", "tuning"),
+    "datasets": ("inspect", "growth"),
     "batch": ("batch",),
     "models": ("unfamiliar",),
     "endpoints": ("endpoint_latency", "endpoint_throughput"),
