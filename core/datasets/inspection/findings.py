@@ -185,7 +185,8 @@ def _looked_at(
             return None
 
     thumbnails: list[Path | None] = []
-    with ThreadPoolExecutor(max(1, workers)) as pool:
+    # More threads than cores, because a thread mostly waits until the disk has a thumbnail.
+    with ThreadPoolExecutor(max(images.THREADS, workers)) as pool:
         for start in range(0, len(files), BATCH):
             check()
             thumbnails += pool.map(look, range(start, min(start + BATCH, len(files))))
