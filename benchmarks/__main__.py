@@ -20,7 +20,7 @@ GROUPS = {
     "batch": ("batch",),
     "models": ("unfamiliar",),
     "endpoints": ("endpoint_latency", "endpoint_throughput"),
-    "app": ("app_start", "page_scale", "import_rate"),
+    "app": ("app_start", "page_scale", "large_home", "import_rate"),
 }
 MODULES = {name: f"benchmarks.{group}.{name}" for group, names in GROUPS.items() for name in names}
 NAMES = tuple(MODULES)
