@@ -16,10 +16,11 @@ from benchmarks import harness
 # needed.
 GROUPS = {
     "training": ("cold_train", "warm_train", "finetune", "head", "job_start", "tuning"),
+    "datasets": ("inspect", "growth"),
     "batch": ("batch",),
     "models": ("unfamiliar",),
     "endpoints": ("endpoint_latency", "endpoint_throughput"),
-    "app": ("app_start", "page_scale", "import_rate"),
+    "app": ("app_start", "page_scale", "large_home", "import_rate"),
 }
 MODULES = {name: f"benchmarks.{group}.{name}" for group, names in GROUPS.items() for name in names}
 NAMES = tuple(MODULES)

@@ -325,8 +325,8 @@ pages > core.backends core.datasets core.datasets.editing core.jobs core.models 
     ui.training ui.tuning
 app > ui.shell
 benchmarks > core core.backends core.backends.local.batch core.backends.local.datasets
-    core.backends.local.endpoints core.datasets core.datasets.importing core.endpoints core.io
-    core.jobs core.jobs.status core.models core.training core.tuning
+    core.backends.local.endpoints core.datasets core.datasets.importing core.datasets.inspection
+    core.endpoints core.io core.jobs core.jobs.status core.models core.training core.tuning
 """
 MOST_MODULES = 16
 

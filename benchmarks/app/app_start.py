@@ -37,10 +37,10 @@ def run() -> Outcome:
     running_app.train(photos(), "a model for the first page", preset="fast")
     bare = harness.workspace() / "bare.py"
     bare.write_text(BARE)
-    with _browser() as chromium:
+    with browser() as chromium:
         # Alternating, so that load on the machine slows both.
         seconds = [
-            (_start(settings.PROJECT / "app.py", chromium), _start(bare, chromium))
+            (start(settings.PROJECT / "app.py", chromium), start(bare, chromium))
             for _ in range(REPEATS)
         ]
     ours, peer = (statistics.median(column) for column in zip(*seconds, strict=True))
@@ -60,7 +60,7 @@ def run() -> Outcome:
 
 
 @contextmanager
-def _browser() -> Iterator[Any]:
+def browser() -> Iterator[Any]:
     """Start Chromium. Raises BenchmarkError if there is none."""
     found = (
         shutil.which("chromium")
@@ -79,7 +79,7 @@ def _browser() -> Iterator[Any]:
         chromium.close()
 
 
-def _start(script: Path, chromium: Any) -> float:
+def start(script: Path, chromium: Any) -> float:
     """Return seconds from the start of Streamlit to the heading of its first page."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -95,7 +95,7 @@ def _start(script: Path, chromium: Any) -> float:
         f"--server.port={port}",
     ]
     page = chromium.new_page()
-    start = time.perf_counter()
+    started = time.perf_counter()
     process = subprocess.Popen(
         command,
         cwd=settings.PROJECT,
@@ -104,10 +104,10 @@ def _start(script: Path, chromium: Any) -> float:
         stderr=subprocess.DEVNULL,
     )
     try:
-        running_app.wait_for(lambda: _answers(f"http://127.0.0.1:{port}/_stcore/health"), start)
+        running_app.wait_for(lambda: _answers(f"http://127.0.0.1:{port}/_stcore/health"), started)
         page.goto(f"http://127.0.0.1:{port}")
         page.wait_for_selector(DRAWN, timeout=PATIENCE_SECONDS * 1000)
-        seconds = time.perf_counter() - start
+        seconds = time.perf_counter() - started
         if any("libtorch" in mapped.path for mapped in psutil.Process(process.pid).memory_maps()):
             raise BenchmarkError(f"{script.name} imported torch")
     finally:

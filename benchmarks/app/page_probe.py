@@ -1,7 +1,7 @@
-"""Draws the datasets page with Streamlit's test runner and prints the time. page_scale runs it once
-per dataset.
+"""Draws views of pages with Streamlit's test runner and prints the time. page_scale runs it once
+per dataset, large_home once per home.
 
-python -m benchmarks.app.page_probe '{"view": {"dataset": "many-0a1b2c"}, ...}'
+python -m benchmarks.app.page_probe '{"view": ["datasets", {"dataset": "many-0a1b2c"}], ...}'
 """
 
 from __future__ import annotations
@@ -21,12 +21,16 @@ from core import settings
 REDRAWS = 25
 SECONDS = 120
 ROUTER = str(settings.PROJECT / "ui" / "shell" / "router.py")
-PAGE = str(settings.PROJECT / "pages" / "datasets.py")
+DATASETS = "datasets"
+
+# A page, and the parameters in its address.
+View = tuple[str, Mapping[str, str]]
 
 
-def main(views: Mapping[str, Mapping[str, str]]) -> None:
-    _opened({})  # app_start measures the first page, which is mostly imports
-    found = {name: _drawn(parameters) for name, parameters in views.items()}
+def main(views: Mapping[str, View]) -> None:
+    for page in {page for page, _ in views.values()}:
+        _opened(page, {})  # app_start measures first pages, which are mostly imports
+    found = {name: _drawn(page, parameters) for name, (page, parameters) in views.items()}
     print(json.dumps({"views": found, "peak_mb": _peak_mb()}))
 
 
@@ -37,12 +41,15 @@ def _peak_mb() -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
 
 
-def _drawn(parameters: Mapping[str, str]) -> dict[str, float]:
+def _drawn(page: str, parameters: Mapping[str, str]) -> dict[str, float]:
     """Return the milliseconds of the view's first run in a session, and the median of its
     reruns."""
-    app, first = _opened(parameters)
-    if app.exception or (not app.get("component") and not app.get("bidi_component")):
-        raise SystemExit(f"the page shows no photos: {[item.value for item in app.exception]}")
+    app, first = _opened(page, parameters)
+    if app.exception:
+        raise SystemExit(f"{page} fails: {[item.value for item in app.exception]}")
+    shows_photos = app.get("component") or app.get("bidi_component")
+    if page == DATASETS and parameters and not shows_photos:
+        raise SystemExit("the page shows no photos")
     again = []
     for _ in range(REDRAWS):
         started = time.perf_counter()
@@ -51,12 +58,12 @@ def _drawn(parameters: Mapping[str, str]) -> dict[str, float]:
     return {"first_ms": round(first, 1), "redraw_ms": round(statistics.median(again), 1)}
 
 
-def _opened(parameters: Mapping[str, str]) -> tuple[Any, float]:
+def _opened(page: str, parameters: Mapping[str, str]) -> tuple[Any, float]:
     app = AppTest.from_file(ROUTER, default_timeout=SECONDS)
     app.query_params.update(parameters)
     app.run()
     started = time.perf_counter()
-    app.switch_page(PAGE).run()
+    app.switch_page(str(settings.PROJECT / "pages" / f"{page}.py")).run()
     return app, 1000 * (time.perf_counter() - started)
 
 

@@ -99,7 +99,7 @@ def _measured(rows: int) -> Mapping[str, Any]:
     home = harness.workspace() / f"rows-{rows}"
     with in_home(home):
         version = _dataset(rows, home)
-        addresses = {name: _address(version, name, rows) for name in VIEWS}
+        addresses = {name: ("datasets", _address(version, name, rows)) for name in VIEWS}
     command = [sys.executable, "-m", "benchmarks.app.page_probe", json.dumps(addresses)]
     environment = processes.clean_environment(
         {settings.ENV_HOME: str(home), settings.ENV_PREPARE: "0"}

@@ -137,6 +137,18 @@ def test_what_cannot_be_measured_is_not_listed() -> None:
         quality.figures(b"words")
 
 
+def test_figures_are_those_of_numpy_and_of_the_definition() -> None:
+    chance = np.random.default_rng(5)
+    grey = chance.integers(0, 256, (37, 52), dtype=np.uint8)
+    histogram = Image.fromarray(grey).histogram()
+    shares = (0.0, 0.05, 0.5, 0.99, 1.0)
+    assert np.allclose(quality._percentiles(histogram, shares), np.quantile(grey, shares))
+    padded = np.pad(grey.astype(float), ((5, 4), (0, 0)), mode="edge")
+    means = np.array([padded[row + 1 : row + 10].mean(axis=0) for row in range(37)])
+    found = quality._smoothed_difference(grey.astype(np.float32), 0)
+    assert np.allclose(found, np.abs(np.diff(means, axis=0)), atol=1e-4)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (5, 400), (400, 5), (9, 9), (40, 30)])
 def test_tiny_and_flat_photos_have_figures_too(size: tuple[int, int]) -> None:
     assert np.isfinite(figures(Image.new("RGB", size, "white"))).all()
@@ -195,7 +207,7 @@ def test_classes_too_small_to_judge_are_left_alone(sizes: tuple[int, ...]) -> No
 
 def test_neighbours_are_exact_and_leave_the_photo_itself_out() -> None:
     units = vectors.unit(np.random.default_rng(2).normal(size=(2500, 8)))
-    near = vectors.neighbours(units, 5)
+    near = vectors.neighbours(units, 5, workers=2)
     cosines = units @ units.T
     np.fill_diagonal(cosines, -2)
     assert np.allclose(near.cosines, -np.sort(-cosines, axis=1)[:, :5], atol=1e-6)

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from core.datasets.inspection import matching
+from core.datasets.inspection import matching, vectors
 from core.datasets.inspection.vectors import Ints, Neighbours, Progress
 
 CANDIDATES = 3
@@ -78,7 +78,7 @@ def near_pairs(
         return None
 
     made = []
-    with ThreadPoolExecutor(max(1, workers)) as pool:
+    with vectors.single_threaded_products(), ThreadPoolExecutor(max(1, workers)) as pool:
         for start in range(0, len(pairs), BATCH):
             check()
             made += [pair for pair in pool.map(compared, pairs[start : start + BATCH]) if pair]

@@ -88,7 +88,7 @@ def find(
     check: Check,
 ) -> Findings:
     """Inspect the manifest rows `frame`; rows without features in `caches` are skipped."""
-    contents = _contents(frame, caches, progress)
+    contents = _contents(frame, caches, workers, progress)
     check()
     frame, first = contents.frame, contents.first
     files = _files(version, frame.iloc[first])
@@ -103,6 +103,7 @@ def find(
         label[first],
         group[first],
         contents.near,
+        workers=workers,
         progress=lambda done, total: progress(phases.LABELS, done, total),
     )
     check()
@@ -125,7 +126,9 @@ def find(
     return Findings(issues[list(ISSUE_COLUMNS)], photos)
 
 
-def _contents(frame: pd.DataFrame, caches: Sequence[str], progress: Report) -> _Contents:
+def _contents(
+    frame: pd.DataFrame, caches: Sequence[str], workers: int, progress: Report
+) -> _Contents:
     many = len(frame) > vectors.EXACT_ROWS
     matrix, found = feature_cache.read(
         caches, frame["image_id"].tolist(), np.float16 if many else np.float32
@@ -140,7 +143,10 @@ def _contents(frame: pd.DataFrame, caches: Sequence[str], progress: Report) -> _
     first = np.unique(member, return_index=True)[1].astype(np.int64)
     units = vectors.unit(vectors.reduced(matrix[found][first]))
     near = vectors.neighbours(
-        units, NEIGHBOURS, lambda done, total: progress(phases.NEIGHBOURS, done, total)
+        units,
+        NEIGHBOURS,
+        lambda done, total: progress(phases.NEIGHBOURS, done, total),
+        workers=workers,
     )
     assert len(ids) == len(first)
     return _Contents(frame, first, member.astype(np.int64), units, near)
@@ -179,7 +185,8 @@ def _looked_at(
             return None
 
     thumbnails: list[Path | None] = []
-    with ThreadPoolExecutor(max(1, workers)) as pool:
+    # More threads than cores, because a thread mostly waits until the disk has a thumbnail.
+    with ThreadPoolExecutor(max(images.THREADS, workers)) as pool:
         for start in range(0, len(files), BATCH):
             check()
             thumbnails += pool.map(look, range(start, min(start + BATCH, len(files))))

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from core.datasets.inspection import vectors
 from core.datasets.inspection.vectors import Floats, Ints, Neighbours
 
 FOLDS = 5
@@ -53,6 +55,7 @@ def answers(
     neighbours: Neighbours,
     *,
     seed: int = 0,
+    workers: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Answers:
     """Return cross-validated class probabilities.
@@ -60,27 +63,43 @@ def answers(
     `features` [n, d] have length 1, `labels` are 0 to classes - 1. Photos of one of `groups` are
     always held out together, because a copy in train would reveal the label.
     """
-    from sklearn.linear_model import LogisticRegression
-
     classes = int(labels.max()) + 1
     probabilities = np.full((len(labels), classes), np.nan, np.float32)
     judged = _judged(labels, groups)
     fold = _folds(labels, groups, seed)
-    for number in range(FOLDS):
+
+    def fill(number: int) -> int:
         inside, outside = judged & (fold == number), judged & (fold != number)
         present = np.unique(labels[outside])
         if inside.any() and len(present) > 1:
-            mean, deviation = features[outside].mean(0), features[outside].std(0) + 1e-6
-            model = LogisticRegression(C=STRENGTH, max_iter=ITERATIONS)
-            with warnings.catch_warnings():
-                # A fit that is cut short ranks equally well.
-                warnings.simplefilter("ignore")
-                model.fit((features[outside] - mean) / deviation, labels[outside])
-                made = model.predict_proba((features[inside] - mean) / deviation)
+            made = _predicted(features[outside], labels[outside], features[inside])
             probabilities[inside] = 0
             probabilities[np.ix_(np.flatnonzero(inside), present)] = made
-        progress(number + 1, FOLDS)
+        return number + 1
+
+    # Warnings are switched for all threads together, so not in each of them.
+    with (
+        warnings.catch_warnings(),
+        vectors.single_threaded_products(),
+        ThreadPoolExecutor(max(1, workers)) as pool,
+    ):
+        # A fit that is cut short ranks equally well.
+        warnings.simplefilter("ignore")
+        for done in pool.map(fill, range(FOLDS)):
+            progress(done, FOLDS)
     return Answers(probabilities, _agreeing(labels, groups, neighbours))
+
+
+def _predicted(features: Floats, labels: Ints, others: Floats) -> Floats:
+    """Return the probability of each class of `labels` for `others`, by a classifier fitted to
+    `features`."""
+    from sklearn.linear_model import LogisticRegression
+
+    mean, deviation = features.mean(0), features.std(0) + 1e-6
+    model = LogisticRegression(C=STRENGTH, max_iter=ITERATIONS)
+    model.fit((features - mean) / deviation, labels)
+    made: Floats = model.predict_proba((others - mean) / deviation)
+    return made
 
 
 def mislabelled(labels: Ints, given: Answers) -> Ints:

@@ -14,10 +14,10 @@ MAP = "Drawing the map"
 # first guess, until the phases that have ended tell how fast this one is.
 SECONDS: dict[str, float] = {
     FEATURES: 0.06,
-    NEIGHBOURS: 0.002,
-    QUALITY: 0.015,
+    NEIGHBOURS: 0.0005,
+    QUALITY: 0.007,
     PAIRS: 0.005,
-    LABELS: 0.012,
+    LABELS: 0.002,
     MAP: 0.003,
 }
 # What the seconds of ended phases may say about the speed of the machine.

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from core.datasets.inspection.vectors import Floats
+from core.datasets.inspection.vectors import Floats, single_threaded_products
 
 METHODS = ("pca", "tsne")
 TITLES = {"pca": "PCA", "tsne": "t-SNE"}
@@ -29,7 +29,8 @@ def pca(vectors: Floats, dimensions: int = 2, *, sample: int = 20_000, seed: int
         rows = np.sort(np.random.default_rng(seed).choice(len(rows), sample, replace=False))
     part = np.asarray(vectors[rows], np.float64)
     mean = part.mean(axis=0)
-    _, directions = np.linalg.eigh((part - mean).T @ (part - mean))
+    with single_threaded_products():
+        _, directions = np.linalg.eigh((part - mean).T @ (part - mean))
     chosen = directions[:, ::-1][:, :dimensions]
     made = (np.asarray(vectors, np.float32) - mean.astype(np.float32)) @ chosen.astype(np.float32)
     if made.shape[1] < dimensions:

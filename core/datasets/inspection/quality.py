@@ -44,9 +44,9 @@ def figures(source: Path | bytes) -> Floats:
 
     Raises BadImage.
     """
-    grey = np.asarray(_grey(images.open_image(source)), np.float32)
-    dark, middle, bright = np.percentile(grey, (5, 50, 99)) / 255
-    return np.array([blur_effect(grey), dark, middle, bright], np.float32)
+    grey = _grey(images.open_image(source))
+    brightness = _percentiles(grey.histogram(), (0.05, 0.5, 0.99)) / 255
+    return np.array([blur_effect(np.asarray(grey, np.float32)), *brightness], np.float32)
 
 
 def blur_effect(grey: Floats) -> float:
@@ -100,11 +100,20 @@ def _grey(image: Image.Image) -> Image.Image:
     return grey
 
 
+def _percentiles(histogram: list[int], shares: tuple[float, ...]) -> npt.NDArray[np.float64]:
+    """Return np.percentile of the values counted in `histogram`, without sorting them."""
+    counts = np.cumsum(histogram)
+    place = np.array(shares) * (counts[-1] - 1)
+    below = np.searchsorted(counts, np.floor(place), side="right")
+    above = np.searchsorted(counts, np.ceil(place), side="right")
+    return below + (place % 1) * (above - below)
+
+
 def _blur_along(grey: Floats, axis: int) -> float:
     if grey.shape[axis] <= REACH:
         return 0.0
     difference = np.abs(np.diff(grey, axis=axis))
-    lost = np.maximum(difference - np.abs(np.diff(_smoothed(grey, axis), axis=axis)), 0)
+    lost = np.maximum(difference - _smoothed_difference(grey, axis), 0)
     detail, kept = _tiles(difference), _tiles(lost)
     chosen = detail >= np.quantile(detail, 1 - DETAILED)
     total = float(detail[chosen].sum())
@@ -113,14 +122,16 @@ def _blur_along(grey: Floats, axis: int) -> float:
     return 1 - float(kept[chosen].sum()) / total
 
 
-def _smoothed(grey: Floats, axis: int) -> Floats:
-    """Return the mean of REACH pixels along `axis`; at the borders the last pixel is repeated."""
-    half = REACH // 2
-    width = [(half + 1, half) if each == axis else (0, 0) for each in (0, 1)]
-    total = np.cumsum(np.pad(grey, width, mode="edge"), axis=axis, dtype=np.float64)
-    size = grey.shape[axis]
-    later = np.take(total, np.arange(REACH, REACH + size), axis=axis)
-    return ((later - np.take(total, np.arange(size), axis=axis)) / REACH).astype(np.float32)
+def _smoothed_difference(grey: Floats, axis: int) -> Floats:
+    """Return how much neighbouring pixels differ along `axis` after each has become the mean of
+    REACH pixels; at the borders the last pixel is repeated.
+
+    Two neighbouring means share all pixels but the first and the last.
+    """
+    width = [(REACH // 2, REACH // 2) if each == axis else (0, 0) for each in (0, 1)]
+    padded = np.pad(grey, width, mode="edge")
+    first, last = np.split(padded, [-REACH], axis=axis)[0], np.split(padded, [REACH], axis=axis)[1]
+    return np.abs(last - first) * np.float32(1 / REACH)
 
 
 def _tiles(values: Floats) -> Floats:
