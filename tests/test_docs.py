@@ -60,3 +60,11 @@ def test_every_room_stands_in_the_map(folder: str) -> None:
 def test_the_table_of_faults_is_that_of_the_tests() -> None:
     rows = {number: set(re.findall(r"`([^`]+)`", files)) for number, files in ROW.findall(FAULTS)}
     assert rows == files_by_number()
+
+
+def test_the_licence_of_every_requirement_is_listed() -> None:
+    listed = re.findall(r"[\w-]+", (DOCS / "licences.md").read_text(encoding="utf-8"))
+    asked = (settings.PROJECT / "requirements.txt").read_text(encoding="utf-8")
+    names = re.findall(r"^([\w-]+)", asked, re.MULTILINE)
+    assert len(names) > 20
+    assert not set(names) - set(listed)
