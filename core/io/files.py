@@ -173,6 +173,12 @@ def folder_below(root: Path, relative: str | PurePath) -> Path:
         folder = folder / part
         try:
             folder.mkdir(mode=settings.OWNER_ONLY, exist_ok=True)
+        except FileExistsError as error:
+            # mkdir found it, and looked again whether it is a folder after it was moved away.
+            if not os.path.lexists(folder):
+                missing = errno.ENOENT
+                raise FileNotFoundError(missing, os.strerror(missing), str(folder)) from error
+            raise _told(error, folder) from error
         except OSError as error:
             raise _told(error, folder) from error
     return folder

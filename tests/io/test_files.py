@@ -51,6 +51,27 @@ def test_a_folder_is_made_below_another_one_and_never_with_it(home: Path) -> Non
     assert files.folder_below(root, "added/one").is_dir()
 
 
+def test_a_folder_that_is_moved_away_while_it_is_looked_at_is_missing(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = home / "dataset"
+    (root / "drafts").mkdir(parents=True)
+    real = Path.mkdir
+
+    def mkdir(self: Path, *arguments: object, **named: object) -> None:
+        if self.name == "drafts" and root.is_dir():
+            root.rename(home / "bin")
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(self))
+        real(self, *arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    with pytest.raises(NotFound, match="deleted meanwhile"), files.there(root, "dataset"):
+        files.folder_below(root, "drafts")
+    (home / "file").touch()
+    with pytest.raises(FileExistsError):
+        files.folder_below(home, "file")
+
+
 def test_two_changes_of_one_file_are_both_kept(home: Path) -> None:
     folder = settings.jobs_dir() / "counted"
     folder.mkdir()

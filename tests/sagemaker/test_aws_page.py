@@ -169,7 +169,7 @@ def test_fault_49_the_cost_line_is_on_every_page_also_without_a_network(
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     app = page("", name)
     assert not app.exception
-    assert "1 resource running, updated" in text(app)
+    assert "1 resource billed, updated" in text(app)
 
 
 def test_an_emulator_is_called_one(aws: Emulator) -> None:

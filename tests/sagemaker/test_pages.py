@@ -101,7 +101,7 @@ def test_the_strip_keeps_up_on_a_page_that_nobody_touches(
     steps.visit(page, app.url, "batch")
     strip = page.locator('[data-testid="stSidebar"]')
     # The first look at the account has ended: it replaces what was kept before.
-    strip.get_by_text("Nothing is running, updated").wait_for()
+    strip.get_by_text("Nothing is billed, updated").wait_for()
     now, account, name = time.time(), accounts.load(), jobs.new_id("training")
     costly = Resource(
         "endpoint",

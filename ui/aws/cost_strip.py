@@ -50,8 +50,8 @@ def _cost(found: Running) -> str:
 
 def _running(found: Running) -> str:
     if not found.ours:
-        return "Nothing is running"
-    words = f"{count(len(found.ours), 'resource')} running"
+        return "Nothing is billed"
+    words = f"{count(len(found.ours), 'resource')} billed"
     if idle := sum(resource.is_idle or resource.is_overdue for resource in found.ours):
         words += f", {idle} idle"
     return words
