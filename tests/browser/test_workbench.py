@@ -109,12 +109,11 @@ def lasso_around_everything(page: Any) -> None:
 def lasso_by_keyboard(page: Any, canvas: Any) -> None:
     """Around the left half, and past every edge."""
     steps.settle(page)
-    canvas.focus()
     for key, times in (("Left", 20), ("Up", 20), ("Right", 7), ("Down", 20), ("Left", 20)):
         for _ in range(times):
-            page.keyboard.press(f"Shift+Arrow{key}")
-        page.keyboard.press("Space")
-    page.keyboard.press("Enter")
+            canvas.press(f"Shift+Arrow{key}")
+        canvas.press("Space")
+    canvas.press("Enter")
     page.wait_for_url(lambda url: "0,0;" in unquote(url) and "0,1000" in unquote(url))
     steps.settle(page)
     page.get_by_text(re.compile(r"^\d+ photos? inside")).first.wait_for()

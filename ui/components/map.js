@@ -127,7 +127,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
     event.preventDefault()
   }
   canvas.onpointermove = (event) => {
-    if (state.cursor) return
     if (state.pan) {
       const [fromX, fromY] = toMap(0, 0)
       const [toX, toY] = toMap(event.clientX - state.pan[0], event.clientY - state.pan[1])
@@ -135,7 +134,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
       state.top -= toY - fromY
       state.pan = [event.clientX, event.clientY]
       draw()
-    } else if (state.path) {
+    } else if (state.path && !state.cursor) {
       state.path.push(toMap(...placeOf(event)))
       draw()
     } else hover(...placeOf(event))
@@ -205,11 +204,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     act(event.shiftKey ? 60 : 12)
     draw()
   }
-  canvas.onblur = () => {
-    tip.style.display = "none"
-    Object.assign(state, { cursor: null, path: null })
-    draw()
-  }
+  canvas.onblur = () => { tip.style.display = "none" }
   canvas.ondblclick = () => {
     Object.assign(state, { zoom: 1, left: 0, top: 0 })
     draw()
