@@ -109,7 +109,7 @@ def test_dropped_photos_are_answered_above_the_fold_and_counted_at_once(
         "first.png",
         "second.png",
     }
-    steps.say(page, "1 request,")
+    steps.say(page, "· 1 request ·")
     assert zone.bounding_box()["height"] < tall / 2
     card = steps.answers(page).first.bounding_box()
     assert card["y"] + card["height"] < page.viewport_size["height"]
