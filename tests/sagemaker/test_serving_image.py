@@ -57,8 +57,14 @@ def test_the_ray_deployment_answers_and_refuses(
     photo = tmp_path / "photo.png"
     shapes.photo("circle", 7).save(photo)
     variables = dict(serving_image.environment("ray", "us-east-1", batch=batch))
+    check_answers([ASK, str(folder), str(stand_in.parent), str(photo)], variables, statuses)
+
+
+def check_answers(program: list[str], variables: dict[str, str], statuses: list[int]) -> None:
+    """Run a program that prints what a server answers to a circle, to bytes that are not a photo
+    and to a type that is not supported."""
     run = subprocess.run(
-        [sys.executable, "-c", ASK, str(folder), str(stand_in.parent), str(photo)],
+        [sys.executable, "-c", *program],
         capture_output=True,
         text=True,
         env=variables,
@@ -100,21 +106,8 @@ def test_the_server_of_an_own_image_answers_and_refuses(
     photo = tmp_path / "photo.png"
     shapes.photo("circle", 7).save(photo)
     variables = dict(serving_image.environment("pytorch", "us-east-1", batch=batch))
-    run = subprocess.run(
-        [sys.executable, "-c", OWN, str(OWN_IMAGE), str(photo)],
-        capture_output=True,
-        text=True,
-        env={**variables, "SM_MODEL_DIR": str(folder)},
-        timeout=300,
-    )
-    assert run.returncode == 0, run.stderr
-    answers = json.loads(run.stdout.splitlines()[-1])
-    assert [status for status, _ in answers] == statuses
-    assert answers[0][1]["predictions"][0]["label"] == "circle"
-    assert [answer["error"]["code"] for _, answer in answers[1:]] == [
-        "bad_image",
-        "unsupported_type",
-    ]
+    served = {**variables, "SM_MODEL_DIR": str(folder)}
+    check_answers([OWN, str(OWN_IMAGE), str(photo)], served, statuses)
 
 
 def test_an_own_image_runs_that_server_where_sagemaker_asks() -> None:
