@@ -12,19 +12,43 @@ from pathlib import Path
 from core.jobs.run_folder import RunFolder
 
 RELEASE_SECONDS = 5.0
+# A reader holds a lock for microseconds.
+READER_SECONDS = 0.2
 
 
 @contextmanager
 def at_rest(folder: RunFolder, patience: float) -> Iterator[bool]:
     """Yield whether nothing runs in a job's folder; nothing can start there during the block. A
-    process that has written its final status gets `patience` seconds to release the lock."""
+    process that has written its final status gets `patience` seconds to release the lock. Two
+    blocks of one folder wait for each other."""
+    with _one_at_a_time(folder.path), _rested(folder.lock, patience) as rests:
+        yield rests
+
+
+@contextmanager
+def _one_at_a_time(path: Path) -> Iterator[None]:
+    """Hold a lock of the folder itself, which nothing else takes."""
     try:
-        handle = os.open(folder.lock, os.O_RDONLY)
+        handle = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        yield
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _rested(lock: Path, patience: float) -> Iterator[bool]:
+    try:
+        handle = os.open(lock, os.O_RDONLY)
     except FileNotFoundError:
         yield True
         return
     try:
-        until = time.monotonic() + patience
+        until = time.monotonic() + max(patience, READER_SECONDS)
         while not (free := _taken(handle)) and time.monotonic() < until:
             time.sleep(0.02)
         yield free

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import re
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import expect
+from playwright.sync_api import Error, expect
 
 from tests.patience import PATIENCE
 
@@ -160,5 +161,16 @@ def answers(page: Any) -> Any:
 
 
 def say(page: Any, words: str, seconds: float = PATIENCE) -> None:
-    """Waits until the page says so."""
-    page.get_by_text(words).first.wait_for(timeout=seconds * 1000)
+    """Waits until the page says so, or has said it in a toast since it was loaded."""
+    until = time.monotonic() + seconds
+    while not page.evaluate(
+        "(words) => window.toasts.some((toast) => toast.includes(words))", words
+    ):
+        left = max(0.001, until - time.monotonic())
+        try:
+            page.get_by_text(words).first.wait_for(timeout=1000 * min(1, left))
+        except Error:
+            if left > 1:
+                continue
+            raise
+        return

@@ -460,6 +460,19 @@ def test_a_job_is_deleted_right_after_its_end() -> None:
     assert kept() == []
 
 
+def test_two_that_delete_a_job_wait_for_each_other() -> None:
+    """A job that never ran: the one must not take the other for the job's process."""
+    job = make()
+    with ThreadPoolExecutor(1) as pool:
+        with locks.at_rest(job.folder, 0.0) as rests:
+            assert rests
+            deleting = pool.submit(jobs.delete, job.id)
+            time.sleep(2 * locks.READER_SECONDS)
+            assert not deleting.done()
+        deleting.result()
+    assert kept() == []
+
+
 def test_nothing_begins_in_a_job_that_is_being_deleted() -> None:
     job = make(state=State.STOPPED)
     with locks.at_rest(job.folder, 0.0) as rests:

@@ -14,6 +14,9 @@ import signal
 import subprocess
 import sys
 import time
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
@@ -139,8 +142,20 @@ def start(
         largest_file,
     )
     process = _forking().Process(target=_run_script, args=arguments)
-    process.start()
+    with _without_main():
+        process.start()
     return Started(folder, process)
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """A new process runs the file of `__main__` first, and AppTest leaves a page there that may be gone."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 @functools.cache

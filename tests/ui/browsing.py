@@ -24,6 +24,16 @@ ARGUMENTS = [
 ]
 
 
+# A toast goes after some seconds, and on a busy machine a test may look later.
+KEEP_TOASTS = """
+window.toasts = []
+new MutationObserver(() => {
+  for (const toast of document.querySelectorAll('[data-testid="stToast"]'))
+    if (!window.toasts.includes(toast.innerText)) window.toasts.push(toast.innerText)
+}).observe(document, { childList: true, subtree: true, characterData: true })
+"""
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     if not CHROMIUM:
@@ -42,6 +52,7 @@ def page(browser: Any) -> Iterator[Any]:
     """A fresh tab. Whatever a page script raised fails the test."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
     context.set_default_timeout(PATIENCE_MS)
+    context.add_init_script(KEEP_TOASTS)
     tab = context.new_page()
     yield tab
     broken = tab.locator('[data-testid="stException"]').all_inner_texts()

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,11 +31,18 @@ ROUTER = settings.PROJECT / "ui" / "shell" / "router.py"
 FIELDS = {"alt", "body", "content", "delta", "help", "label", "options", "placeholder", "text"}
 # `options` of a number format, `label` of nothing visible ...
 UNSEEN = re.compile(r"^[\W\d_]*$|^<style>|^:material/\w+:$|^[a-z]+://")
+# What a page says until AWS has answered: how long that takes is up to the machine.
+UNANSWERED = {
+    ":material/progress_activity: Reading from AWS",
+    ":material/progress_activity: Checking with AWS",
+    "AWS: checking",
+}
 # A page where nothing of AWS is known, whatever the machine that draws it.
 ENVIRONMENT = {
     "AWS_CONFIG_FILE": "/nowhere/config",
     "AWS_SHARED_CREDENTIALS_FILE": "/nowhere/credentials",
     "AWS_EC2_METADATA_DISABLED": "true",
+    "FIELDMARK_IMPORT_ROOTS": str(settings.PROJECT),
     "FIELDMARK_PREPARE": "0",
 }
 NORMALISED = (
@@ -94,9 +102,13 @@ def draw(address: str) -> AppTest:
     page, _, query = address.partition("?")
     app = AppTest.from_file(str(ROUTER), default_timeout=PATIENCE)
     app.query_params.update(dict(parse_qsl(query)))
-    drawn = app.switch_page(str(settings.PROJECT / "pages" / f"{page or 'overview'}.py")).run()
-    assert not drawn.exception, (address, [error.value for error in drawn.exception])
-    return drawn
+    app.switch_page(str(settings.PROJECT / "pages" / f"{page or 'overview'}.py"))
+    until = time.monotonic() + PATIENCE
+    while UNANSWERED.intersection(words.strip() for words in _walk(app.run()._tree)):
+        assert time.monotonic() < until, address
+        time.sleep(0.05)
+    assert not app.exception, (address, [error.value for error in app.exception])
+    return app
 
 
 def said_at(addresses: list[str]) -> set[str]:
