@@ -76,7 +76,7 @@ studio: install
 check: install-dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m mypy $(wildcard app.py) core ui pages benchmarks
+	$(PY) -m mypy $(wildcard app.py) core ui pages benchmarks fieldmark
 	$(PY) -m codespell_lib .
 	$(PY) -m tests.prose
 	$(PY) -m tests.holes

@@ -16,6 +16,8 @@ from sm_scripts.fieldmark_ml.photos import suffixes, walk
 
 PROJECT = Path(__file__).resolve().parent.parent
 SM_SCRIPTS = PROJECT / "sm_scripts"
+# The name of the project's folder in an installed package.
+INSTALLED = "_app"
 
 ENV_HOME = "FIELDMARK_HOME"
 ENV_IMPORT_ROOTS = "FIELDMARK_IMPORT_ROOTS"
@@ -175,13 +177,20 @@ def import_roots() -> tuple[Path, ...]:
         return tuple(Path(part).expanduser().resolve() for part in given.split(os.pathsep) if part)
     usual = [
         Path.home(),
-        PROJECT.parent,
+        *_beside_the_project(),
         Path("/mnt"),
         Path("/media"),
         Path("/data"),
         Path("/Volumes"),
     ]
     return tuple(p.resolve() for p in usual if p.is_dir() and p != Path("/"))
+
+
+def _beside_the_project() -> list[Path]:
+    """Return the folder that a checkout stands in; an installed Fieldmark stands among packages."""
+    if PROJECT.name == INSTALLED:
+        return []
+    return [PROJECT.parent]
 
 
 def prepares() -> bool:

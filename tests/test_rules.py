@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent
-OURS = ("app", "core", "ui", "pages", "sm_scripts", "benchmarks", "tests")
+OURS = ("app", "core", "ui", "pages", "sm_scripts", "benchmarks", "tests", "fieldmark")
 APP_ONLY = {"core", "ui", "pages", "app", "streamlit"}
 HEAVY = {"boto3", "botocore", "sagemaker", "torch", "torchvision", "timm", "subprocess"}
 FORBIDDEN = {
-    "core": {"streamlit", "ui", "pages", "app"},
+    "core": {"streamlit", "ui", "pages", "app", "fieldmark"},
+    "fieldmark": APP_ONLY - {"core"} | HEAVY - {"subprocess"},
     "sm_scripts": APP_ONLY,
     "ui": HEAVY | {"pages", "app"},
     "pages": HEAVY | {"json"},

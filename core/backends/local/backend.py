@@ -29,7 +29,6 @@ from core.io.names import clean_name
 from core.jobs import hung_workers, inbox, locks, prefork, processes, specs, stopping
 from core.jobs import store as jobs
 from core.jobs.run_folder import RunFolder
-from core.jobs.status import asked
 from core.jobs.status.causes import Cause
 from core.jobs.status.endpoints import Answer, Figures, LocalDetails
 from core.jobs.store import Job, State, Status
@@ -134,10 +133,7 @@ class LocalBackend(Backend):
         return logs.log(job, after)
 
     def as_code(self, job: Job) -> list[Program]:
-        if job.kind != "training":
-            return []
-        text = commands.training(job.folder, asked.training_spec(job))
-        return [Program("Shell", "The same job by hand, from the project's folder:", "bash", text)]
+        return commands.programs(job)
 
     def stop(self, job: Job) -> None:
         if not self.refresh(job).state.is_finished:

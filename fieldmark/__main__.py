@@ -1,0 +1,5 @@
+"""`python -m fieldmark`: the command line."""
+
+from fieldmark.cli import main
+
+main()
