@@ -148,7 +148,9 @@ def test_run_opens_the_app_with_a_relative_home(tmp_path: Path) -> None:
             assert process.poll() is None
             assert time.monotonic() < until
             time.sleep(0.1)
-        assert (tmp_path / "mine").is_dir()
+        app = psutil.Process(process.pid)
+        assert app.environ()[settings.ENV_HOME] == str(tmp_path / "mine")
+        assert Path(app.cwd()) == settings.PROJECT
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait()
