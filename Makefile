@@ -2,6 +2,7 @@
 # make test   runs every test          make check  looks for faults without running anything
 # make bench  measures (NAME=... one)  make clean  removes what the others made
 # make sdk    makes an environment with the SageMaker SDK (0.9 GB); from then on the tests that run "Show as code" use it
+# make docs   builds the documentation as a site
 # make aws-demo  opens the app on an emulated SageMaker, to try its AWS side without an account
 # make studio    starts it inside SageMaker Studio, behind its proxy, and says at which address
 
@@ -19,7 +20,11 @@ PYTHON   ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14
 	"$$p" -c '$(SUITABLE)' 2>/dev/null && { command -v "$$p"; break; }; done)
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: run install install-dev chromium containers aws-demo studio test check format bench clean
+# uv, where it is there, installs in seconds what pip takes minutes for; pip also knows how this machine was set up for it.
+UV       := $(shell command -v uv)
+INSTALL   = $(if $(UV),$(UV) pip install --quiet --python $(PY) -r $(1) || )$(PY) -m pip install --disable-pip-version-check --quiet -r $(1)
+
+.PHONY: run install install-dev chromium containers aws-demo studio test check format bench docs clean
 
 run: install
 	$(PY) -m streamlit run app.py --server.showEmailPrompt=false \
@@ -39,11 +44,11 @@ $(PY):
 	$(PYTHON) -m venv --clear $(VENV)
 
 $(VENV)/.installed: requirements.txt | $(PY)
-	$(PY) -m pip install --disable-pip-version-check --quiet -r requirements.txt
+	$(call INSTALL,requirements.txt)
 	@touch $@
 
 $(VENV)/.installed-dev: requirements.txt requirements-dev.txt | $(PY)
-	$(PY) -m pip install --disable-pip-version-check --quiet -r requirements-dev.txt
+	$(call INSTALL,requirements-dev.txt)
 	@touch $@ $(VENV)/.installed
 
 chromium:
@@ -62,6 +67,15 @@ sdk: build/sdk/.installed
 build/sdk/.installed: requirements-sdk.txt | $(PY)
 	$(PY) -m venv --clear build/sdk
 	build/sdk/bin/python -m pip install --disable-pip-version-check --quiet -r requirements-sdk.txt
+	@touch $@
+
+docs: build/docs/.installed
+	build/docs/bin/python -m mkdocs build --strict --quiet
+	@echo "The site is in build/site."
+
+build/docs/.installed: requirements-docs.txt | $(PY)
+	$(PY) -m venv --clear build/docs
+	build/docs/bin/python -m pip install --disable-pip-version-check --quiet -r requirements-docs.txt
 	@touch $@
 
 test: install-dev chromium containers

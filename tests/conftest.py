@@ -17,7 +17,7 @@ from core.datasets.importing import run as importing
 from core.jobs import store as jobs
 from core.jobs.specs import TrainingSpec
 from core.models import store as models
-from tests import shapes
+from tests import shapes, skips
 from tests.patience import PATIENCE
 from tests.ui.browsing import browser, page
 
@@ -27,6 +27,20 @@ ENV_BIRDS = "FIELDMARK_BIRDS"
 # A secret of the app that is planted where jobs could find it.
 CANARY = "canary-that-no-job-may-see"
 SMALL = {"preset": "fast", "arch": "lite0@64", "precision": "exact", "weight_decay": "0.01"}
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fails a run in which a test was skipped for a reason that is not listed."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter and skips.unlisted(reporter.stats.get("skipped", [])):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    found = skips.unlisted(terminalreporter.stats.get("skipped", []))
+    if found:
+        terminalreporter.section("skipped for a reason that tests/skips.py does not list")
+        terminalreporter.write_line("\n".join(found))
 
 
 @pytest.fixture(autouse=True)

@@ -39,6 +39,12 @@ class Dataset:
         return store.manifest_of(self._stored)
 
     @property
+    def files(self) -> pd.Series[str]:
+        """The full path of every photo, in the order of `photos`."""
+        root = store.dataset(self.id).root
+        return self.photos["path"].map(lambda path: str(root / path))
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """The labels with training photos, in order."""
         return self._stored.classes
