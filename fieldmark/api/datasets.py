@@ -120,7 +120,7 @@ def import_folder(
     """Import a folder of photos, which stay where they are, and wait for it.
 
     `answers` are those to the questions of `plan(path)`, by id. Raises UserError for a folder that
-    can't be imported or a wrong answer, JobFailed.
+    cannot be imported or a wrong answer, JobFailed.
     """
     folder = origins.require_folder(allow(Path(path).expanduser().absolute()))
     decisions = {}
@@ -134,7 +134,7 @@ def plan(path: str | Path, answers: Mapping[str, str] | None = None) -> plans.Pl
     """Return what an import of this folder would do, without importing it: the layout and why,
     classes, splits, what is left out, and the questions that it leaves open.
 
-    Raises UserError for a folder that can't be imported, or an answer to no question.
+    Raises UserError for a folder that cannot be imported, or an answer to no question.
     """
     folder = origins.require_folder(allow(Path(path).expanduser().absolute()))
     listing, made = plans.make_plan(folder)

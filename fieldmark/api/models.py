@@ -116,7 +116,7 @@ class Model:
         that is deleted again.
 
         Return a row per photo, in the given order: path, label, probability, unsure, unfamiliar,
-        error ("" unless the photo can't be used). Raises UserError if a file is missing.
+        error ("" unless the photo cannot be used). Raises UserError if a file is missing.
         """
         given = work.paths(photos)
         live = endpoints.local_of(self.id)

@@ -35,8 +35,8 @@ def train(
     """Train a model on a dataset and wait for it.
 
     `hyperparameters` are those of sm_scripts/train.py, such as `arch` or `weight_decay`. `where` is
-    "local" or "sagemaker"; the latter needs `resources`. Raises UserError for a value that can't be
-    used, JobFailed.
+    "local" or "sagemaker"; the latter needs `resources`. Raises UserError for a value that cannot
+    be used, JobFailed.
     """
     values = hyperparameters_of(preset, hyperparameters)
     spec = training_spec(dataset, values, name, resources)
@@ -47,7 +47,7 @@ def train(
 def training_spec(
     dataset: Dataset, values: Mapping[str, str], name: str = "", resources: Resources | None = None
 ) -> TrainingSpec:
-    """Return the spec of a training job. Raises UserError for a name that can't be used."""
+    """Return the spec of a training job. Raises UserError for a name that cannot be used."""
     what = values.get("arch") or values["preset"]
     title = name or f"{dataset.name}, {what}"[: settings.MAX_NAME_LENGTH]
     return TrainingSpec(title, dataset.id, dataset.version, dict(values), resources=resources)
@@ -55,7 +55,7 @@ def training_spec(
 
 def hyperparameters_of(preset: str, given: Mapping[str, Value]) -> dict[str, str]:
     """Return hyperparameters as the training script takes them. Raises UserError, naming the one
-    that can't be used."""
+    that cannot be used."""
     values = {"preset": preset} | {name: _text(value) for name, value in given.items()}
     for name, value in values.items():
         if name not in script.BY_NAME:
@@ -112,7 +112,7 @@ def tune(
 
     `ranges` maps a hyperparameter to (low, high) or to a list of choices; without it, the
     regularisation of the head is searched. The other arguments are those of `train`. Raises
-    UserError for a range that can't be used, JobFailed.
+    UserError for a range that cannot be used, JobFailed.
     """
     spec = TuningSpec(
         name or f"{dataset.name}, tuned"[: settings.MAX_NAME_LENGTH],
@@ -134,7 +134,7 @@ def search_space(
     ranges: Mapping[str, tuple[float, float] | Sequence[str]],
 ) -> dict[str, dict[str, Any]]:
     """Return the search space of these ranges as a spec has it; without any, the regularisation of
-    the head. Raises UserError for a hyperparameter that can't be tuned."""
+    the head. Raises UserError for a hyperparameter that cannot be tuned."""
     searched = presets.SPACES["head"].space
     if ranges:
         searched = {key: range_of(key, value) for key, value in ranges.items()}
@@ -144,10 +144,10 @@ def search_space(
 def range_of(name: str, given: tuple[float, float] | Sequence[str]) -> Range:
     """Return the range of one hyperparameter: (low, high), on the usual scale, or choices.
 
-    Raises UserError if it can't be tuned.
+    Raises UserError if it cannot be tuned.
     """
     if name not in script.BY_NAME or not script.BY_NAME[name].tunable:
-        raise UserError(f"{name!r} can't be tuned.", field=name)
+        raise UserError(f"{name!r} cannot be tuned.", field=name)
     numbers = [value for value in given if isinstance(value, int | float)]
     usual = presets.usual(name)
     if len(numbers) == len(given) == 2 and usual.kind != "choice":

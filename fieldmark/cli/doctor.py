@@ -76,7 +76,7 @@ def _compute() -> Iterator[Check]:
     )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        yield Check("Training", FAILED, f"torch can't be imported: {last}")
+        yield Check("Training", FAILED, f"torch cannot be imported: {last}")
         return
     device = "a GPU" if json.loads(done.stdout)["cuda"] else "the processor (no GPU was found)"
     yield Check("Training", OK, f"runs on {device}")

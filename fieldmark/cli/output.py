@@ -1,6 +1,6 @@
 """What commands print: tables for people, JSON for programs, progress and errors on stderr.
 
-Exit codes: 0 done, 1 the job failed, 2 something given can't be used, 3 a platform refused,
+Exit codes: 0 done, 1 the job failed, 2 something given cannot be used, 3 a platform refused,
 130 interrupted.
 """
 

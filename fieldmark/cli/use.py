@@ -67,7 +67,7 @@ def predict(
 ) -> None:
     """Classify photos: by the model's endpoint if one runs here, else by a short batch.
 
-    Ends with 1 if a photo can't be used.
+    Ends with 1 if a photo cannot be used.
     """
     with output.progress() as tell:
         answers = _model(model).predict(photos, tell)

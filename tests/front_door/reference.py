@@ -28,8 +28,8 @@ names. Results go to the standard output, progress and errors to the standard er
 | exit code | meaning |
 |---|---|
 | 0 | done |
-| 1 | the job failed or was stopped, a photo can't be used, or a check of `doctor` failed |
-| 2 | something given can't be used; the message says what |
+| 1 | the job failed or was stopped, a photo cannot be used, or a check of `doctor` failed |
+| 2 | something given cannot be used; the message says what |
 | 3 | a platform refused |
 | 130 | interrupted; a job that was started goes on |
 

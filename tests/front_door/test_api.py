@@ -103,7 +103,7 @@ def test_what_cant_be_used_is_refused_with_its_name(photos: fm.Dataset, tmp_path
         fm.train(photos, colour="red")
     with pytest.raises(fm.UserError, match="epochs: 'many' is not a number"):
         fm.train(photos, epochs="many")
-    with pytest.raises(fm.UserError, match="'seed' can't be tuned"):
+    with pytest.raises(fm.UserError, match="'seed' cannot be tuned"):
         fm.tune(photos, {"seed": (1, 2)})
     with pytest.raises(fm.NotFound, match="no dataset called 'Birds'"):
         fm.dataset("Birds")
