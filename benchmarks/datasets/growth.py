@@ -1,5 +1,5 @@
 """How the time of each step grows with the photos: import, features, head, evaluation, inspection,
-of 12 and of 200 classes. The photos are drawn.
+a search of ten trials and a batch over every photo, of 12 and of 200 classes. The photos are drawn.
 
 Between two numbers of photos, seconds grow as photos to the power of an exponent: 1 is
 proportional, 2 is quadratic. FIELDMARK_PHOTOS measures other numbers of photos, such as
@@ -33,7 +33,7 @@ from core.jobs import processes
 ENV_PHOTOS = "FIELDMARK_PHOTOS"
 PHOTOS = (700, 7_000)
 CLASSES = (12, 200)
-STEPS = ("import", "features", "head", "evaluation", "inspection")
+STEPS = ("import", "features", "head", "evaluation", "inspection", "tuning", "batch")
 LIMIT = 1.1
 STRENGTH = "0.003"
 
@@ -98,6 +98,7 @@ def _measured(photos: int, classes: int) -> Measured:
             weight_decay=STRENGTH,
         )
         inspected, fitted = _step("inspect", folder), _step("fit", folder)
+        tuned, classified = _step("tune", folder), _step("batch", folder)
     shutil.rmtree(place)
     took = trained.model["seconds"]
     return {
@@ -108,6 +109,8 @@ def _measured(photos: int, classes: int) -> Measured:
             # All that follows the head: the scores, and the files of the model.
             "evaluation": took["total"] - took["imports"] - took["features"] - took["training"],
             "inspection": inspected["seconds"],
+            "tuning": tuned["seconds"],
+            "batch": classified["seconds"],
         },
         "peak_mb": {
             "import": round(imported["peak_mb"]),

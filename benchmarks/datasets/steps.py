@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+import fieldmark as fm
 from core import settings
 from core.datasets import store
 from core.datasets.importing import run as importing
@@ -31,6 +32,7 @@ from core.training import feature_cache
 
 STRENGTH = 0.003
 ITERATIONS = 1000
+TRIALS = 10
 
 
 def import_photos(folder: Path) -> Mapping[str, Any]:
@@ -73,11 +75,25 @@ def fit_head(_: Path) -> Mapping[str, Any]:
     }
 
 
+def tune_head(_: Path) -> Mapping[str, Any]:
+    """A search of ten trials over the head's strength, as a job of this home."""
+    fm.tune(fm.datasets()[0], {"weight_decay": (0.001, 1.0)}, trials=TRIALS)
+    return {"trials": TRIALS}
+
+
+def classify_photos(folder: Path) -> Mapping[str, Any]:
+    """A batch over every photo, as a job of this home, with the best model of the search."""
+    made = fm.models()[0].batch(folder, folder.parent / "answers.parquet")
+    return {"photos": made.photos, "correct": made.correct}
+
+
 STEPS: Mapping[str, Callable[[Path], Mapping[str, Any]]] = {
     "import": import_photos,
     "decode": decode_photos,
     "inspect": inspect_photos,
     "fit": fit_head,
+    "tune": tune_head,
+    "batch": classify_photos,
 }
 
 
