@@ -1,5 +1,6 @@
 # make run    opens the app; the first time it makes .venv and installs what is needed
 # make test   runs every test          make check  looks for faults without running anything
+# make test-fast  runs those of a few minutes          make coverage  runs them and says what they miss
 # make bench  measures (NAME=... one)  make clean  removes what the others made
 # make sdk    makes an environment with the SageMaker SDK (0.9 GB); from then on the tests that run "Show as code" use it
 # make docs   builds the documentation as a site
@@ -24,7 +25,7 @@ CHROMIUM := $(shell command -v chromium || command -v chromium-browser || comman
 UV       := $(shell command -v uv)
 INSTALL   = $(if $(UV),$(UV) pip install --quiet --python $(PY) -r $(1) || )$(PY) -m pip install --disable-pip-version-check --quiet -r $(1)
 
-.PHONY: run install install-dev chromium containers aws-demo studio test check format bench docs clean
+.PHONY: run install install-dev chromium containers aws-demo studio test test-fast coverage check format bench docs clean
 
 run: install
 	$(PY) -m streamlit run app.py --server.showEmailPrompt=false \
@@ -80,6 +81,15 @@ build/docs/.installed: requirements-docs.txt | $(PY)
 
 test: install-dev chromium containers
 	FIELDMARK_SDK_PYTHON=$(if $(wildcard build/sdk/.installed),$(abspath build/sdk/bin/python)) $(PY) -m pytest $(ARGS)
+
+# What to run first and often: no browser, no emulated SageMaker, nothing that trains for long.
+FAST = -m "not browser and not slow" $(addprefix --ignore tests/,browser sagemaker backends sm_scripts front_door benchmarks faults)
+
+test-fast: install-dev
+	$(PY) -m pytest $(ARGS) $(FAST)
+
+coverage: install-dev
+	$(PY) -m pytest $(ARGS) $(FAST) --cov --cov-report=term:skip-covered
 
 aws-demo: install-dev containers
 	$(PY) -m tests.sagemaker.demo $(if $(PORT),--port $(PORT)) $(if $(filter 1 true yes,$(HEADLESS)),--headless)

@@ -25,6 +25,7 @@ from core.models.store import Model
 from core.training import metrics
 from tests.backends.watching import ended, gone, said
 from tests.conftest import SMALL
+from tests.patience import PATIENCE
 
 # A second or two of small steps: time enough to interrupt it.
 STEPS = {
@@ -168,6 +169,25 @@ def test_shown_as_code_it_trains_by_hand(heated: Model, tmp_path: Path) -> None:
     again = json.loads((tmp_path / "again" / "model" / models.DESCRIPTION).read_text())
     for split, figures in heated.description["metrics"].items():
         assert again["metrics"][split] == pytest.approx(figures, abs=1e-6)
+
+
+def test_shown_as_python_it_trains_again_in_the_same_home(heated: Model, tmp_path: Path) -> None:
+    _, program = LOCAL.as_code(heated.job)
+    before = {job.id for job in jobs.readable("training")}
+    run = subprocess.run(
+        [sys.executable, "-c", program.text],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(settings.PROJECT)},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert run.returncode == 0, run.stderr
+    (again,) = [job for job in jobs.readable("training") if job.id not in before]
+    assert again.spec["hyperparameters"] == heated.job.spec["hyperparameters"]
+    scored = models.read(again.id).metrics("test")
+    assert f"{scored['correct']}/{scored['n']}" in run.stdout
+    jobs.delete(again.id)
 
 
 def test_a_job_keeps_what_it_needs_in_its_folder_and_nothing_else(heated: Model) -> None:
