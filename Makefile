@@ -25,7 +25,7 @@ CHROMIUM := $(shell command -v chromium || command -v chromium-browser || comman
 UV       := $(shell command -v uv)
 INSTALL   = $(if $(UV),$(UV) pip install --quiet --python $(PY) -r $(1) || )$(PY) -m pip install --disable-pip-version-check --quiet -r $(1)
 
-.PHONY: run install install-dev chromium containers aws-demo studio test test-fast coverage check format bench docs clean
+.PHONY: run install install-dev chromium containers aws-demo studio test test-fast coverage check format bench docs screenshots clean
 
 run: install
 	$(PY) -m streamlit run app.py --server.showEmailPrompt=false \
@@ -69,6 +69,9 @@ build/sdk/.installed: requirements-sdk.txt | $(PY)
 	$(PY) -m venv --clear build/sdk
 	build/sdk/bin/python -m pip install --disable-pip-version-check --quiet -r requirements-sdk.txt
 	@touch $@
+
+screenshots: install-dev chromium
+	$(PY) -m tests.browser.screenshots
 
 docs: build/docs/.installed
 	build/docs/bin/python -m mkdocs build --strict --quiet
