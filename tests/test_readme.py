@@ -12,6 +12,7 @@ from core import hosts, settings
 from fieldmark import cli
 
 README = (settings.PROJECT / "README.md").read_text()
+REQUIREMENTS = (settings.PROJECT / "requirements.txt").read_text()
 DOCS = settings.PROJECT / "docs"
 PAGES = {path: path.read_text() for path in sorted(DOCS.rglob("*.md"))}
 TEXT = "\n".join([README, *PAGES.values()])
@@ -86,3 +87,10 @@ def test_every_command_that_is_shown_is_one() -> None:
     shown = re.findall(r"(?:^    |`)fieldmark ([a-z]+)", TEXT, re.MULTILINE)
     assert len(shown) > 10
     assert set(shown) <= set(group.commands)
+
+
+def test_the_pytorch_it_names_is_the_one_that_is_pinned() -> None:
+    pinned = dict(re.findall(r"^(torch|torchvision)==([\d.]+);", REQUIREMENTS, re.MULTILINE))
+    assert len(pinned) == 2
+    for name, version in pinned.items():
+        assert re.findall(rf"\b{name}==([\d.]+)\+cpu", README) == [version]
