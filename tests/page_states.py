@@ -16,7 +16,16 @@ from core.jobs.specs import EndpointSpec
 from core.jobs.status.endpoints import Figures, Form, LocalDetails
 
 DATASET_VIEWS = ("Photos", "Map", "Issues", "Classes", "Report", "History", "New+version", "Export")
-MODEL_VIEWS = ("Confusion", "Mistakes", "Photos", "Classes", "Calibration", "Compare", "About")
+MODEL_VIEWS = (
+    "Confusion",
+    "Mistakes",
+    "Photos",
+    "Classes",
+    "Slices",
+    "Calibration",
+    "Compare",
+    "About",
+)
 TUNING_VIEWS = ("Leaderboard", "History", "Importance", "Parameters", "Parallel", "Curves", "Log")
 BATCH_VIEWS = ("photos", "table", "classes", "accuracy", "about")
 ENDPOINT_VIEWS = ("Photos", "Load+test", "Monitor", "Use+it+from+code", "Log")

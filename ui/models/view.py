@@ -15,13 +15,23 @@ from ui.models import calibration as calibration_view
 from ui.models import classes as class_view
 from ui.models import compare as model_compare
 from ui.models import confusions
+from ui.models import slices as slice_view
 from ui.notices import title
 from ui.predictions import albums, photo_view
 from ui.predictions.photo_wall import predictions_of, wall
 from ui.shared import crop_notice
 from ui.text import count, plain
 
-VIEWS = ("Confusion", "Mistakes", "Photos", "Classes", "Calibration", "Compare", "About")
+VIEWS = (
+    "Confusion",
+    "Mistakes",
+    "Photos",
+    "Classes",
+    "Slices",
+    "Calibration",
+    "Compare",
+    "About",
+)
 TOP_1_HELP = (
     "The share of photos whose most probable class is their label, with the 95 % Wilson "
     "confidence interval."
@@ -65,7 +75,12 @@ def show(model: Model) -> None:
     part = predictions.of_split(split)
     if view not in ("Compare", "About"):
         _figures(part, split)
-    shows = {"Confusion": confusions.show, "Mistakes": _mistakes, "Photos": _photos}
+    shows = {
+        "Confusion": confusions.show,
+        "Mistakes": _mistakes,
+        "Photos": _photos,
+        "Slices": slice_view.show,
+    }
     if view == "About":
         model_about.show(model)
     elif view == "Calibration":
