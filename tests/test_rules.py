@@ -320,7 +320,7 @@ ui.endpoints > core core.aws core.backends core.backends.sagemaker.inventory cor
 ui.batch > core core.backends core.batch core.datasets core.datasets.editing core.evaluation core.io
     core.jobs core.jobs.status core.models ui ui.components ui.models ui.notices ui.predictions
     ui.shared ui.training
-ui.aws > core core.aws core.backends.sagemaker.inventory core.io core.jobs ui ui.shared
+ui.aws > core core.aws core.backends.sagemaker.inventory core.io core.jobs ui ui.notices ui.shared
 pages > core.backends core.datasets core.datasets.editing core.jobs core.models ui ui.aws ui.batch
     ui.datasets ui.endpoints ui.importing ui.models ui.notices ui.overview ui.shared ui.shell
     ui.training ui.tuning

@@ -5,16 +5,17 @@ Stored in aws.json, which holds no secret.
 
 from __future__ import annotations
 
-import importlib
+import json
 import os
 import re
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from core import settings
-from core.errors import NotFound, UserError
+from core.errors import BackendError, NotFound, UserError
 from core.io import files
 
 FILE = "aws.json"
@@ -48,6 +49,7 @@ _FORMATS: Mapping[str, tuple[re.Pattern[str], str]] = {
 }
 # SageMaker Studio has this file.
 STUDIO = Path("/opt/ml/metadata/resource-metadata.json")
+SDK_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -195,28 +197,37 @@ def in_studio() -> bool:
     return STUDIO.exists()
 
 
-def suggested() -> Account:
-    """Return the settings that need no input: the environment's region and, inside Studio, its role
-    and default bucket.
+def suggested(given: Account) -> tuple[Account, tuple[str, ...]]:
+    """Return the account with its empty settings filled in, and why others are not known: the
+    region, role and bucket of this machine or of Studio, and the network and key of the SageMaker
+    SDK's defaults file.
 
-    Takes seconds inside Studio, where the SageMaker SDK is asked; unknown settings stay empty.
+    Takes some seconds. Raises BackendError if the SDK cannot be asked.
     """
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
-    account = Account(region=region)
-    if not in_studio():
-        return account
+    command = [settings.python(), "-m", "core.aws.sdk_defaults"]
+    environment = {**os.environ, "PYTHONPATH": str(settings.PROJECT)}
     try:
-        # Studio has the SDK installed; only Studio needs it, so it is not in requirements.txt.
-        sdk = importlib.import_module("sagemaker.core.helper.session_helper")
-        session = sdk.Session()
-        return replace(
-            account,
-            region=session.boto_region_name,
-            role_arn=sdk.get_execution_role(),
-            bucket=session.default_bucket(),
+        done = subprocess.run(
+            command,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=SDK_SECONDS,
+            check=True,
         )
-    except Exception:  # The form can be filled in by hand, whatever the SDK's problem is.
-        return account
+        found = json.loads(done.stdout)
+        account = _read(found)
+    except subprocess.CalledProcessError as error:
+        last = (error.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise BackendError(f"The SageMaker SDK could not be asked: {last}") from error
+    except (subprocess.TimeoutExpired, ValueError, TypeError) as error:
+        raise BackendError(f"The SageMaker SDK could not be asked: {error}") from error
+    account = replace(account, **{name: value for name, value in asdict(given).items() if value})
+    wrong = problems(account)
+    return (
+        replace(account, **{field: getattr(given, field) for field in wrong}),
+        (*map(str, found["problems"]), *wrong.values()),
+    )
 
 
 def _read(body: Mapping[str, Any]) -> Account:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import pytest
 from botocore.session import get_session
@@ -13,6 +14,8 @@ from core.aws import account as accounts
 from core.aws.account import Account
 from core.errors import NotFound, UserError
 from core.io import files
+from tests.sagemaker.asking import REGION, Emulator
+from tests.sagemaker.test_aws_page import page
 
 GOOD = {
     "region": "eu-central-1",
@@ -111,8 +114,85 @@ def test_fault_35_a_damaged_file_says_so(home: Path, body: str) -> None:
 
 def test_it_holds_no_secret(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "canary")
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
-    found: dict[str, Any] = asdict(accounts.suggested())
-    assert found["region"] == "eu-west-1"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    found, unknown = accounts.suggested(Account())
+    assert found.region == "eu-west-1"
+    assert [reason for reason in unknown if reason.startswith("No bucket")]
+    assert "canary" not in json.dumps([asdict(found), unknown])
     accounts.save(Account(**GOOD))
     assert "canary" not in (home / accounts.FILE).read_text()
+
+
+DEFAULTS = """
+SchemaVersion: '1.0'
+SageMaker:
+  TrainingJob:
+    RoleArn: arn:aws:iam::123456789012:role/Jobs
+    VpcConfig:
+      Subnets: [subnet-0123456789abcdef0]
+      SecurityGroupIds: [sg-0123456789abcdef0]
+    OutputDataConfig:
+      KmsKeyId: {key}
+  PythonSDK:
+    Modules:
+      Session:
+        DefaultS3Bucket: of-the-file
+"""
+
+
+@pytest.fixture
+def defaults_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "config.yaml"
+    path.write_text(DEFAULTS.format(key="arn:aws:kms:eu-west-1:123456789012:key/abc"))
+    monkeypatch.setenv("SAGEMAKER_USER_CONFIG_OVERRIDE", str(path))
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    return path
+
+
+def test_the_sdk_s_defaults_file_fills_in_what_is_empty(defaults_file: Path) -> None:
+    given = Account(bucket="my-own", prefix="birds")
+    found, unknown = accounts.suggested(given)
+    assert found == Account(
+        region="eu-west-1",
+        role_arn="arn:aws:iam::123456789012:role/Jobs",
+        bucket="my-own",
+        prefix="birds",
+        subnets=("subnet-0123456789abcdef0",),
+        security_groups=("sg-0123456789abcdef0",),
+        kms_key="arn:aws:kms:eu-west-1:123456789012:key/abc",
+    )
+    assert unknown == ()
+
+
+def test_a_value_of_the_file_that_cannot_be_used_is_said_and_left_out(defaults_file: Path) -> None:
+    defaults_file.write_text(DEFAULTS.format(key="arn:aws-cn:kms:cn-north-1:123456789012:key/abc"))
+    found, unknown = accounts.suggested(Account())
+    assert found.kms_key == ""
+    assert found.bucket == "of-the-file"
+    assert accounts.COMMERCIAL in unknown
+
+
+def test_a_broken_defaults_file_is_said(defaults_file: Path) -> None:
+    defaults_file.write_text("SageMaker: [")
+    found, unknown = accounts.suggested(Account(role_arn=GOOD["role_arn"], bucket="mine"))
+    assert (found.bucket, found.role_arn) == ("mine", GOOD["role_arn"])
+    assert [reason for reason in unknown if "defaults file cannot be read" in reason]
+
+
+def test_the_default_bucket_is_named_and_not_created(aws: Emulator) -> None:
+    found, unknown = accounts.suggested(Account())
+    assert re.fullmatch(rf"sagemaker-{REGION}-\d{{12}}", found.bucket)
+    buckets = aws.client("s3").list_buckets()["Buckets"]
+    assert found.bucket not in {bucket["Name"] for bucket in buckets}
+    assert found.role_arn or [reason for reason in unknown if reason.startswith("No role")]
+
+
+def test_the_page_fills_in_what_this_machine_knows(defaults_file: Path) -> None:
+    app = page("Account")
+    app.button(key="aws_suggest").click().run()
+    assert not app.exception
+    assert accounts.load().bucket == "of-the-file"
+    assert app.text_input(key="aws_bucket").value == "of-the-file"

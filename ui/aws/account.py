@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import streamlit as st
 
 from core.aws import account as accounts
 from core.aws.account import Account
 from core.errors import NotFound, UserError
 from ui import messages
+from ui.notices import answers
 from ui.text import plain
 
 # Form values by the name of the account's field.
@@ -182,18 +185,30 @@ def _save(filled: Account, values: Values) -> None:
 
 
 def _suggest(account: Account) -> None:
-    """Inside Studio, draw the button that fills in its role and bucket; that takes seconds."""
-    if not accounts.in_studio() or account.is_set_up:
+    """Draw the button that fills in what the SageMaker SDK knows; that takes seconds."""
+    if account.is_set_up:
         return
-    if st.button(
-        "Use Studio's role and bucket", key="aws_suggest", icon=":material/auto_fix_high:"
-    ):
-        with st.spinner("Reading Studio's settings"), messages.report_errors():
-            accounts.save(accounts.suggested())
-            st.session_state.pop(FILLED, None)
-            for name in ("region", "role_arn", "bucket"):
-                st.session_state.pop(f"aws_{name}", None)
-            st.rerun()
+    label = "Fill in what this machine knows"
+    if accounts.in_studio():
+        label = "Use Studio's role and bucket"
+    asked = st.button(
+        label,
+        key="aws_suggest",
+        icon=":material/auto_fix_high:",
+        help="Asks the SageMaker SDK for the region, role and default bucket, and for the network "
+        "and key in its defaults file (config.yaml). Nothing is created.",
+    )
+    if not asked:
+        return
+    with st.spinner("Asking the SageMaker SDK"), messages.report_errors():
+        found, unknown = accounts.suggested(account)
+        accounts.save(found)
+        for reason in unknown:
+            answers.tell(reason, icon=":material/info:")
+        st.session_state.pop(FILLED, None)
+        for name in asdict(found):
+            st.session_state.pop(f"aws_{name}", None)
+        st.rerun()
 
 
 def _saved() -> Account:
