@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from core.aws import account as accounts
 from core.aws.account import Account
 from core.errors import NotFound, UserError
 from core.io import files
-from tests.sagemaker.asking import REGION, Emulator
 from tests.sagemaker.test_aws_page import page
 
 GOOD = {
@@ -180,14 +178,6 @@ def test_a_broken_defaults_file_is_said(defaults_file: Path) -> None:
     found, unknown = accounts.suggested(Account(role_arn=GOOD["role_arn"], bucket="mine"))
     assert (found.bucket, found.role_arn) == ("mine", GOOD["role_arn"])
     assert [reason for reason in unknown if "defaults file cannot be read" in reason]
-
-
-def test_the_default_bucket_is_named_and_not_created(aws: Emulator) -> None:
-    found, unknown = accounts.suggested(Account())
-    assert re.fullmatch(rf"sagemaker-{REGION}-\d{{12}}", found.bucket)
-    buckets = aws.client("s3").list_buckets()["Buckets"]
-    assert found.bucket not in {bucket["Name"] for bucket in buckets}
-    assert found.role_arn or [reason for reason in unknown if reason.startswith("No role")]
 
 
 def test_the_page_fills_in_what_this_machine_knows(defaults_file: Path) -> None:
