@@ -86,18 +86,6 @@ def of_photo(folder: Path, path: str) -> dict[str, object]:
     return {str(name): value for name, value in row.items() if not pd.isna(value)}
 
 
-def units(folder: Path) -> dict[str, str] | None:
-    """Return, for each image_id, the one that represents its group in the metadata; None if the
-    metadata has no groups."""
-    if GROUP not in columns_of(folder):
-        return None
-    table = read(folder, ["image_id", GROUP])
-    assert table is not None
-    table = table[table[GROUP].notna()]
-    first = table.groupby(GROUP)["image_id"].transform("min")
-    return dict(zip(table["image_id"], first, strict=True))
-
-
 def aligned(table: pd.DataFrame | None, paths: Iterable[str]) -> pd.DataFrame:
     """Return the rows for these paths, in their order; empty rows for paths without metadata."""
     wanted = pd.Index(list(paths))

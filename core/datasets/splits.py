@@ -23,16 +23,20 @@ PARTS = ("test", "validation", "train")
 MAX_LISTED = 12
 
 
-KINDS = ("official", "stratified", "grouped", "by group", "k-fold")
+KINDS = ("official", "stratified", "grouped", "by group", "by time", "k-fold")
 
 
 def apply(
-    frame: pd.DataFrame, how: Mapping[str, Any], units: Mapping[str, str] | None = None
+    frame: pd.DataFrame,
+    how: Mapping[str, Any],
+    units: Mapping[str, str] | None = None,
+    times: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """Return `frame` split as `how` describes, as stored in version.json: {"kind": "official",
     "validation_share", "seed"}, {"kind": "stratified", "grouped" or "by group", "ratios", "seed"},
-    {"kind": "k-fold", "folds", "fold", "seed"}, with an optional "skip_small". "grouped" and "by
-    group" need `units` (see `grouped`). Raises UserError as those functions do."""
+    {"kind": "by time", "ratios"}, {"kind": "k-fold", "folds", "fold", "seed"}, with an optional
+    "skip_small". "grouped" and "by group" need `units` (see `grouped`), "k-fold" may have them, and
+    "by time" needs `times` (see `by_time`). Raises UserError as those functions do."""
     kind = how.get("kind")
     seed = int(how.get("seed", settings.DEFAULT_SEED))
     skip_small = bool(how.get("skip_small", False))
@@ -47,7 +51,10 @@ def apply(
             raise UserError("Copies are not known yet. Inspect this dataset first.", field="split")
         return grouped(frame, how["ratios"], seed, units, skip_small=skip_small)
     if kind == "k-fold":
-        return k_fold(frame, int(how["folds"]), int(how["fold"]), seed, skip_small=skip_small)
+        folds, fold = int(how["folds"]), int(how["fold"])
+        return k_fold(frame, folds, fold, seed, units, skip_small=skip_small)
+    if kind == "by time":
+        return by_time(frame, how["ratios"], times or {}, skip_small=skip_small)
     raise UserError(
         f"There is no split of the kind {kind!r}. Use {', '.join(KINDS)}.", field="split"
     )
@@ -97,11 +104,45 @@ def grouped(
     )
 
 
+def by_time(
+    frame: pd.DataFrame,
+    ratios: Mapping[str, float],
+    times: Mapping[str, float],
+    *,
+    skip_small: bool = False,
+) -> pd.DataFrame:
+    """Return `frame` with the newest photos as test, those before as validation and the oldest as
+    train, in these ratios over all classes; photos of one moment stay together. `times` are seconds
+    by image_id; photos without one are trained on.
+
+    Raises UserError if no photo has a time, and, with the class name, for a class that is not in
+    every split.
+    """
+    ratios, usable = _checked(ratios), _usable(frame)
+    when = frame["image_id"].map(times).where(usable)
+    if not when.notna().any():
+        raise UserError("These photos have no times. Choose another split.", field="split")
+    cuts = when.quantile([1 - ratios["test"], 1 - ratios["test"] - ratios["validation"]])
+    late, middle = when > cuts.iloc[0], when > cuts.iloc[1]
+    split = pd.Series(np.select([late, middle], ["test", "validation"], "train"), frame.index)
+    split = split.astype("str").where(usable, "unused")
+    sizes = frame[usable].groupby("label")["image_id"].nunique()
+    needed = [part for part in PARTS if ratios[part] > 0]
+    return _finished(frame.assign(split=split), sizes, needed=needed, skip_small=skip_small)
+
+
 def k_fold(
-    frame: pd.DataFrame, folds: int, fold: int, seed: int, *, skip_small: bool = False
+    frame: pd.DataFrame,
+    folds: int,
+    fold: int,
+    seed: int,
+    units: Mapping[str, str] | None = None,
+    *,
+    skip_small: bool = False,
 ) -> pd.DataFrame:
     """Return `frame` with fold `fold` (from 1) of `folds` as validation and the other folds as
-    train. The test split is unchanged. Each photo is in validation in exactly one fold.
+    train. The test split is unchanged. Each photo is in validation in exactly one fold; with
+    `units`, as in `grouped`, photos of one group are in the same.
 
     Raises UserError for fewer than 2 folds, and, with the class name, for a class too small to be
     in both splits."""
@@ -111,7 +152,8 @@ def k_fold(
             field="folds",
         )
     chosen = frame["split"].isin(["train", "validation"]) & _usable(frame)
-    owner, position, rows, labels = _ranked(frame, chosen, seed)
+    unit = frame["image_id"].map(units or {}).fillna(frame["image_id"])
+    owner, position, rows, labels = _ranked(frame.assign(image_id=unit), chosen, seed)
     split = frame["split"].copy()
     split[chosen] = np.where(position[rows] % folds == fold - 1, "validation", "train")
     size = pd.Series(np.bincount(owner, minlength=len(labels)), index=labels)
@@ -125,9 +167,8 @@ def k_fold(
             "Use fewer folds.",
             field="folds",
         )
-    return _finished(
-        frame.assign(split=split), size, needed=["train", "validation"], skip_small=skip_small
-    )
+    needed = ["train", "validation"]
+    return _finished(frame.assign(split=split), size, needed=needed, skip_small=skip_small)
 
 
 def official(

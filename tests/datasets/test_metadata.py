@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from core.datasets import browse, export, metadata, splits, store
+from core.datasets import browse, export, groups, metadata, splits, store
 from core.datasets.browse import METADATA, Query
 from core.datasets.editing import edits
 from core.datasets.importing import run as importing
@@ -166,7 +166,7 @@ def test_an_export_imported_again_is_the_same_dataset(
 
 
 def test_groups_stay_together_in_a_split(version: store.Version) -> None:
-    units = metadata.units(version.folder)
+    units = groups.units(version, "group")
     how = {
         "kind": "by group",
         "ratios": {"train": 0.5, "validation": 0.25, "test": 0.25},

@@ -12,6 +12,7 @@ from ui.text import count, plain
 KINDS = {
     "grouped": "Random split, stratified by class; copies stay together",
     "by group": "Random split, stratified by class; groups stay together",
+    "by time": "Split by time: the newest photos are the test",
 }
 RANDOM = "Random split, stratified by class"
 
@@ -31,6 +32,10 @@ def how_split(split: Mapping[str, object]) -> str:
     if kind == "none":
         return "Photos without labels, in no split yet."
     sentences = [f"{_method(kind, split)} (seed {split.get('seed', settings.DEFAULT_SEED)})."]
+    if kind == "by time":
+        sentences = [f"{KINDS[kind]}."]
+    if by := split.get("by"):
+        sentences.append(f"Groups: {plain(str(by))}.")
     if split.get("exported"):
         sentences = ["Split as in the imported export."]
     for name, since in (("moved", "moved by hand since."), ("added", "added since.")):

@@ -199,6 +199,7 @@ def resplit(
     labels: Sequence[str],
     note: str,
     units: Mapping[str, str] | None = None,
+    times: Mapping[str, float] | None = None,
 ) -> Version:
     """Create the next version with only these classes, split as `split` describes (see
     splits.apply).
@@ -206,7 +207,7 @@ def resplit(
     Corrected labels are kept, photos that were left out stay out, and classes of an ancestor can
     return. Raises UserError when the split is impossible."""
     frame = splits.select_classes(everything(version), labels)
-    return store.add_version(version, splits.apply(frame, split, units), note, split)
+    return store.add_version(version, splits.apply(frame, split, units, times), note, split)
 
 
 def _rows(version: Version) -> pd.DataFrame:
