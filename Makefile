@@ -3,6 +3,7 @@
 # make bench  measures (NAME=... one)  make clean  removes what the others made
 # make sdk    makes an environment with the SageMaker SDK (0.9 GB); from then on the tests that run "Show as code" use it
 # make aws-demo  opens the app on an emulated SageMaker, to try its AWS side without an account
+# make aws-record  walks a real account (ROLE=arn BUCKET=name) for well under a dollar, and keeps its answers for the tests
 # make studio    starts it inside SageMaker Studio, behind its proxy, and says at which address
 
 PORT     ?=
@@ -19,7 +20,7 @@ PYTHON   ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14
 	"$$p" -c '$(SUITABLE)' 2>/dev/null && { command -v "$$p"; break; }; done)
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: run install install-dev chromium containers aws-demo studio test check format bench clean
+.PHONY: run install install-dev chromium containers aws-demo aws-record studio test check format bench clean
 
 run: install
 	$(PY) -m streamlit run app.py --server.showEmailPrompt=false \
@@ -69,6 +70,9 @@ test: install-dev chromium containers
 
 aws-demo: install-dev containers
 	$(PY) -m tests.sagemaker.demo $(if $(PORT),--port $(PORT)) $(if $(filter 1 true yes,$(HEADLESS)),--headless)
+
+aws-record: install-dev
+	$(PY) -m tests.sagemaker.record --role $(ROLE) --bucket $(BUCKET) $(if $(REGION),--region $(REGION))
 
 studio: install
 	$(PY) -m ui.shell.studio $(if $(PORT),--port $(PORT)) $(ARGS)
