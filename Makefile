@@ -5,6 +5,7 @@
 # make sdk    makes an environment with the SageMaker SDK (0.9 GB); from then on the tests that run "Show as code" use it
 # make docs   builds the documentation as a site
 # make aws-demo  opens the app on an emulated SageMaker, to try its AWS side without an account
+# make aws-record  walks a real account (ROLE=arn BUCKET=name) for well under a dollar, and keeps its answers for the tests
 # make studio    starts it inside SageMaker Studio, behind its proxy, and says at which address
 
 PORT     ?=
@@ -35,7 +36,7 @@ define CPU_TORCH
 		"$(call PIN,torch)+cpu" "$(call PIN,torchvision)+cpu" >/dev/null 2>&1 || true; fi
 endef
 
-.PHONY: run install install-dev chromium containers aws-demo studio test test-fast coverage check format bench docs screenshots clean
+.PHONY: run install install-dev chromium containers aws-demo aws-record studio test test-fast coverage check format bench docs screenshots clean
 
 run: install
 	$(PY) -m streamlit run app.py --server.showEmailPrompt=false \
@@ -108,6 +109,9 @@ coverage: install-dev
 
 aws-demo: install-dev containers
 	$(PY) -m tests.sagemaker.demo $(if $(PORT),--port $(PORT)) $(if $(filter 1 true yes,$(HEADLESS)),--headless)
+
+aws-record: install-dev
+	$(PY) -m tests.sagemaker.record --role $(ROLE) --bucket $(BUCKET) $(if $(REGION),--region $(REGION))
 
 studio: install
 	$(PY) -m ui.shell.studio $(if $(PORT),--port $(PORT)) $(ARGS)

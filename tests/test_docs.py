@@ -13,6 +13,7 @@ from core import settings
 DOCS = settings.PROJECT / "docs"
 ARCHITECTURE = (DOCS / "architecture.md").read_text(encoding="utf-8")
 FAULTS = (DOCS / "faults.md").read_text(encoding="utf-8")
+EMULATOR = (DOCS / "aws_emulator.md").read_text(encoding="utf-8")
 TOPS = "app.py|pages|ui|core|sm_scripts|tests|docs|benchmarks"
 NAMED = re.compile(rf"`((?:{TOPS})[\w./-]*)(?:::(\w+))?`")
 ROW = re.compile(r"\| (\d\d) \|.*\| ([^|]*) \|")
@@ -32,7 +33,9 @@ def files_by_number() -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("text", [ARCHITECTURE, FAULTS], ids=["architecture", "faults"])
+@pytest.mark.parametrize(
+    "text", [ARCHITECTURE, FAULTS, EMULATOR], ids=["architecture", "faults", "emulator"]
+)
 def test_every_path_that_is_named_is_there(text: str) -> None:
     named = {match[1] for match in NAMED.finditer(text)}
     assert named
@@ -60,6 +63,22 @@ def test_every_room_stands_in_the_map(folder: str) -> None:
 def test_the_table_of_faults_is_that_of_the_tests() -> None:
     rows = {number: set(re.findall(r"`([^`]+)`", files)) for number, files in ROW.findall(FAULTS)}
     assert rows == files_by_number()
+
+
+def test_every_test_of_the_emulator_that_is_named_is_there() -> None:
+    named = set(re.findall(r"`(test_\w+)`", EMULATOR))
+    there = {
+        name for path in (settings.PROJECT / "tests").rglob("test_*.py") for name in functions(path)
+    }
+    assert len(named) > 50
+    assert not named - there
+
+
+def test_every_row_about_the_emulator_names_a_test() -> None:
+    rows = [line for line in EMULATOR.splitlines() if line.startswith("| ")]
+    heads = [line for line in rows if line.endswith("| tests |")]
+    assert len(rows) - len(heads) == 26 + 18
+    assert not [line for line in rows if line not in heads and "`test_" not in line]
 
 
 def test_the_licence_of_every_requirement_is_listed() -> None:

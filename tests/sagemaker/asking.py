@@ -22,6 +22,8 @@ from tests.patience import PATIENCE
 
 # For a setting that waits: until the block ends that sets it.
 HELD = 86_400.0
+# Together longer than what is new stays unseen, Settings.stale_seconds.
+STALE_PAUSE, STALE_ATTEMPTS = 0.1, 6
 REGION, ROLE = "us-east-1", "arn:aws:iam::123456789012:role/FieldmarkDemoRole"
 
 
@@ -33,11 +35,17 @@ class Emulator:
 
     def client(self, service: str, **config: Any) -> Any:
         """Return a boto3 client of a service in it, whatever the environment says. `config` as for
-        botocore's Config."""
+        botocore's Config.
+
+        What is not found is asked for again, as AWS recommends for what has just been created.
+        """
         session = boto3.Session(
             aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION
         )
-        return session.client(service, endpoint_url=self.url, config=Config(**config))
+        client = session.client(service, endpoint_url=self.url, config=Config(**config))
+        if service == "sagemaker":
+            client.meta.events.register("needs-retry.sagemaker", _found_later)
+        return client
 
     def ask(self, method: str, path: str, **body: Any) -> Any:
         """Return one of its own requests, see emulator/control.py."""
@@ -59,11 +67,12 @@ class Emulator:
         return int(self.ask("GET", "")["asked"].get(operation, 0))
 
     def processes(self, program: str) -> list[psutil.Process]:
-        """Return the running processes below the emulator whose script has this name."""
+        """Return the running processes below the emulator whose script has this name, without what
+        they have forked."""
         found = []
         for process in psutil.Process(self.process.pid).children(recursive=True):
             with suppress(psutil.NoSuchProcess):
-                if any(Path(part).stem == program for part in process.cmdline()[1:2]):
+                if _runs(process, program) and not _runs(process.parent(), program):
                     found.append(process)
         return found
 
@@ -76,6 +85,18 @@ class Emulator:
             yield
         finally:
             self.ask("POST", "settings", **before)
+
+
+def _runs(process: psutil.Process | None, program: str) -> bool:
+    return process is not None and any(
+        Path(part).stem == program for part in process.cmdline()[1:2]
+    )
+
+
+def _found_later(response: Any, attempts: int, **_: Any) -> float | None:
+    """For botocore: how many seconds to wait before the same request once more, None to leave it."""
+    said = response[1].get("Error", {}).get("Message", "") if response else ""
+    return STALE_PAUSE if said.startswith("Could not find") and attempts < STALE_ATTEMPTS else None
 
 
 @contextmanager

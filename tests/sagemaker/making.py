@@ -110,6 +110,16 @@ def definition(bucket: str, **more: Any) -> dict[str, Any]:
     }
 
 
+def network(emulator: asking.Emulator) -> dict[str, list[str]]:
+    """Return a VpcConfig of the network that the account has from the start."""
+    ec2 = emulator.client("ec2")
+    subnet = ec2.describe_subnets()["Subnets"][0]
+    groups = ec2.describe_security_groups(
+        Filters=[{"Name": "vpc-id", "Values": [subnet["VpcId"]]}]
+    )["SecurityGroups"]
+    return {"Subnets": [subnet["SubnetId"]], "SecurityGroupIds": [groups[0]["GroupId"]]}
+
+
 def hyperparameters(bucket: str, code: str, **values: str) -> dict[str, str]:
     """Return `values`, and by what the toolkit finds train.py: `code` is the key of a
     sourcedir.tar.gz."""
@@ -170,7 +180,9 @@ def phases(row: dict[str, Any]) -> list[str]:
 def log(
     emulator: asking.Emulator, name: str, group: str = "/aws/sagemaker/TrainingJobs"
 ) -> list[str]:
-    """Return all lines of all streams that begin with a name, in the order of the streams."""
+    """Return all lines that were printed until now, of all streams that begin with a name, in the
+    order of the streams."""
+    emulator.ask("POST", "settle")
     logs = emulator.client("logs")
     try:
         streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=name)[

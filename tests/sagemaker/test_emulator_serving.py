@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -36,10 +37,17 @@ def output_fn(answer, accept):
     return json.dumps(answer)
 """
 
+CAPTURE = {
+    "EnableCapture": True,
+    "InitialSamplingPercentage": 100,
+    "DestinationS3Uri": f"s3://{BUCKET}/captured",
+    "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+}
+
 
 @pytest.fixture(scope="module")
 def models(emulator: asking.Emulator) -> asking.Emulator:
-    """Models called first, second, isolated (no network), large (over a gigabyte), broken (can't be loaded), empty (no archive)."""
+    """Models called first, second, alone (one worker), isolated (no network), large (over a gigabyte), broken (can't be loaded), empty (no archive)."""
     s3, sagemaker = emulator.client("s3"), emulator.client("sagemaker")
     s3.create_bucket(Bucket=BUCKET)
     for name in ("first", "second"):
@@ -54,12 +62,13 @@ def models(emulator: asking.Emulator) -> asking.Emulator:
     for name, key, variables in (
         ("first", "first", {}),
         ("second", "second", {}),
+        ("alone", "first", {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}),
         ("isolated", "first", {}),
         ("large", "first", {"MEGABYTES": "1200"}),
         ("broken", "first", {"BROKEN": "1"}),
         ("empty", "empty", {}),
     ):
-        environment = {**making.PLAIN_SERVING, **variables}
+        environment = {**making.PLAIN_SERVING, **variables, "WHOSE": name}
         container = {
             "Image": making.SERVING_IMAGE,
             "ModelDataUrl": f"s3://{BUCKET}/{key}.tar.gz",
@@ -115,13 +124,7 @@ def ask(emulator: asking.Emulator, name: str, body: bytes = b"12345") -> dict[st
 @pytest.fixture(scope="module")
 def captured(models: asking.Emulator) -> Iterator[str]:
     """A real-time endpoint of the model `first` that keeps all it is asked."""
-    capture = {
-        "EnableCapture": True,
-        "InitialSamplingPercentage": 100,
-        "DestinationS3Uri": f"s3://{BUCKET}/captured",
-        "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
-    }
-    row = deploy(models, "captured", "first", DataCaptureConfig=capture)
+    row = deploy(models, "captured", "first", DataCaptureConfig=CAPTURE)
     assert row["EndpointStatus"] == "InService", row.get("FailureReason")
     yield "captured"
     models.client("sagemaker").delete_endpoint(EndpointName="captured")
@@ -142,7 +145,27 @@ def test_requests_and_answers_are_captured(models: asking.Emulator, captured: st
         for line in lines
         if base64.b64decode(line["captureData"]["endpointInput"]["data"]) == b"seven b"
     ]
-    assert json.loads(parts[0]["endpointOutput"]["data"])["size"] == 7
+    output = parts[0]["endpointOutput"]
+    assert output["encoding"] == "BASE64", "no header names its type"
+    assert json.loads(base64.b64decode(output["data"]))["size"] == 7
+
+
+def test_types_that_the_configuration_names_are_captured_as_text(
+    models: asking.Emulator, captured: str
+) -> None:
+    capture = {
+        **CAPTURE,
+        "DestinationS3Uri": f"s3://{BUCKET}/named",
+        "CaptureContentTypeHeader": {"JsonContentTypes": ["application/json"]},
+    }
+    deploy(models, "named", "first", DataCaptureConfig=capture)
+    ask(models, "named")
+    s3 = models.client("s3")
+    (found,) = s3.list_objects_v2(Bucket=BUCKET, Prefix="named/named/")["Contents"]
+    line = json.loads(s3.get_object(Bucket=BUCKET, Key=found["Key"])["Body"].read())
+    output = line["captureData"]["endpointOutput"]
+    assert (output["encoding"], json.loads(output["data"])["size"]) == ("JSON", 5)
+    models.client("sagemaker").delete_endpoint(EndpointName="named")
 
 
 def test_what_the_script_raises_is_a_server_error_with_its_words(
@@ -244,34 +267,85 @@ def test_a_model_that_cannot_be_loaded_passes_the_ping_and_answers_nothing(
 @pytest.mark.skipif(
     bool(container.why_no_mounts()), reason=f"no Linux namespaces here: {container.why_no_mounts()}"
 )
-def test_a_serverless_endpoint_without_a_network_answers_as_many_as_it_may(
-    models: asking.Emulator,
+def test_an_isolated_model_answers_without_a_network(models: asking.Emulator) -> None:
+    deploy(models, "isolated", "isolated")
+    assert ask(models, "isolated")["routes"] == 0
+    models.client("sagemaker").delete_endpoint(EndpointName="isolated")
+
+
+def test_a_worker_for_each_vcpu_unless_told_otherwise(models: asking.Emulator) -> None:
+    for name, expected in (("first", min(2, os.cpu_count() or 1)), ("alone", 1)):
+        deploy(models, name, name)
+        (server,) = [
+            process
+            for process in models.processes("serve_python")
+            if process.environ().get("WHOSE") == name
+        ]
+        # A worker may still be about to be made when the first one answers.
+        asking.wait_for(
+            lambda server=server, expected=expected: len(server.children()) + 1 == expected,
+            f"{expected} workers of {name}",
+        )
+        models.client("sagemaker").delete_endpoint(EndpointName=name)
+
+
+@pytest.mark.parametrize(
+    ("image", "kind"),
+    [
+        ("pytorch-inference:2.6.0-cpu-py312", "ml.m6g.large"),
+        ("ray:serve-ml-sagemaker-cuda-v1.4", "ml.g5.xlarge"),
+    ],
+)
+def test_an_image_of_another_machine_cannot_start(
+    models: asking.Emulator, image: str, kind: str
 ) -> None:
-    row = deploy(models, "isolated", "isolated", {"MemorySizeInMB": 3072, "MaxConcurrency": 1})
+    """Graviton processors want images of their own, the newest CUDA a newer driver than the default's."""
+    sagemaker, name = models.client("sagemaker"), f"unfit-{kind.split('.')[1]}"
+    registry = making.SERVING_IMAGE.partition("/")[0]
+    sagemaker.create_model(
+        ModelName=name,
+        ExecutionRoleArn=asking.ROLE,
+        PrimaryContainer={
+            "Image": f"{registry}/{image}",
+            "ModelDataUrl": f"s3://{BUCKET}/first.tar.gz",
+        },
+    )
+    variant = {
+        "VariantName": "AllTraffic",
+        "ModelName": name,
+        "InstanceType": kind,
+        "InitialInstanceCount": 1,
+    }
+    sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+    with models.settings(quotas={f"{kind} for endpoint usage": 1}):
+        sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    assert "CannotStartContainerError" in settled(models, name)["FailureReason"]
+    sagemaker.delete_endpoint(EndpointName=name)
+
+
+def test_a_serverless_endpoint_answers_as_many_as_it_may(models: asking.Emulator) -> None:
+    row = deploy(models, "few", "first", {"MemorySizeInMB": 3072, "MaxConcurrency": 1})
     assert row["ProductionVariants"][0]["CurrentServerlessConfig"]["MaxConcurrency"] == 1
-    assert ask(models, "isolated") == {"model": "first", "size": 5, "routes": 0}
     once = models.client("sagemaker-runtime", retries={"total_max_attempts": 1})
 
     def refused() -> bool:
         try:
-            once.invoke_endpoint(
-                EndpointName="isolated", Body=b"x", ContentType="application/x-image"
-            )
+            once.invoke_endpoint(EndpointName="few", Body=b"x", ContentType="application/x-image")
         except ClientError as error:
             return bool(error.response["Error"]["Code"] == "ThrottlingException")
         return False
 
     with ThreadPoolExecutor(1) as pool:
-        slow = [pool.submit(ask, models, "isolated", b"slow")]
+        slow = [pool.submit(ask, models, "few", b"slow")]
 
         def refused_meanwhile() -> bool:
             if slow[-1].done():  # a busy machine may let one pass unseen
-                slow.append(pool.submit(ask, models, "isolated", b"slow"))
+                slow.append(pool.submit(ask, models, "few", b"slow"))
             return refused()
 
         asking.wait_for(refused_meanwhile, "the refusal of a second request")
         assert slow[-1].result()["size"] == 4
-    models.client("sagemaker").delete_endpoint(EndpointName="isolated")
+    models.client("sagemaker").delete_endpoint(EndpointName="few")
 
 
 def test_a_serverless_endpoint_fails_where_its_memory_is_too_small(models: asking.Emulator) -> None:

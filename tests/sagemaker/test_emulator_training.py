@@ -48,6 +48,11 @@ seen = {"channels": channels, "host": os.environ["SM_CURRENT_HOST"], "hosts": js
         "missing": [name for name in ("timm", "safetensors", "streamlit", "optuna") if not importlib.util.find_spec(name)]}
 Path(os.environ["SM_MODEL_DIR"], os.environ["SM_CURRENT_HOST"] + ".json").write_text(json.dumps(seen))
 """
+TWICE = """
+import os
+value = 1 if os.environ["SM_CURRENT_HOST"] == "algo-1" else 9
+print(f"value={value} value={value + 1}", flush=True)
+"""
 needs_mounts = pytest.mark.skipif(
     bool(container.why_no_mounts()), reason=f"no Linux namespaces here: {container.why_no_mounts()}"
 )
@@ -66,6 +71,7 @@ def put_scripts(emulator: asking.Emulator) -> asking.Emulator:
         "count": COUNT,
         "look": LOOK,
         "fail": "raise ValueError('asked to fail')",
+        "twice": TWICE,
     }.items():
         s3.put_object(
             Bucket=BUCKET,
@@ -236,24 +242,57 @@ def test_channels_from_a_prefix_a_manifest_and_a_mount(scripts: asking.Emulator)
     assert found["key"] == "job"
 
 
-@pytest.mark.parametrize(
-    ("source", "reason"),
-    [
-        ("s3://no-such-bucket-anywhere/x", "does not exist"),
-        (f"s3://{BUCKET}/nothing/here", "No S3 objects found"),
-    ],
-)
-def test_data_that_is_not_there_fails_the_job(
-    scripts: asking.Emulator, source: str, reason: str
-) -> None:
-    sagemaker, name = scripts.client("sagemaker"), f"no-data-{len(reason)}"
-    sagemaker.create_training_job(
-        **request(name, InputDataConfig=[making.channel("images", source)])
-    )
-    row = making.finished(sagemaker, name)
+def test_data_that_goes_away_before_it_is_read_fails_the_job(scripts: asking.Emulator) -> None:
+    sagemaker, s3 = scripts.client("sagemaker"), scripts.client("s3")
+    s3.put_object(Bucket=BUCKET, Key="brief/one.txt", Body=b"1")
+    channel = making.channel("images", f"s3://{BUCKET}/brief/")
+    with scripts.settings(start_seconds=HELD):
+        sagemaker.create_training_job(**request("no-data", InputDataConfig=[channel]))
+        s3.delete_object(Bucket=BUCKET, Key="brief/one.txt")
+    row = making.finished(sagemaker, "no-data")
     assert row["TrainingJobStatus"] == "Failed"
-    assert row["FailureReason"].startswith("ClientError: Data download failed:")
-    assert reason in row["FailureReason"]
+    assert row["FailureReason"].startswith("ClientError: Data download failed:No S3 objects found")
+
+
+def test_an_image_that_is_not_there_fails_the_job_when_it_is_pulled(
+    scripts: asking.Emulator,
+) -> None:
+    sagemaker, values = scripts.client("sagemaker"), request("no-image")
+    values["AlgorithmSpecification"]["TrainingImage"] = f"{making.IMAGE}-newest"
+    sagemaker.create_training_job(**values)
+    reason = making.finished(sagemaker, "no-image")["FailureReason"]
+    assert reason.startswith("ClientError: Cannot pull algorithm container.")
+
+
+def test_a_metric_has_one_value_a_line_of_the_first_host_and_none_without_a_group(
+    scripts: asking.Emulator,
+) -> None:
+    sagemaker, values = scripts.client("sagemaker"), request("metrics", "twice")
+    values["ResourceConfig"]["InstanceCount"] = 1 if container.why_no_mounts() else 2
+    values["AlgorithmSpecification"]["MetricDefinitions"] = [
+        {"Name": "value", "Regex": "value=([0-9.]+)"},
+        {"Name": "bare", "Regex": "value=[0-9.]+"},
+    ]
+    sagemaker.create_training_job(**values)
+    row = making.finished(sagemaker, "metrics")
+    assert row["TrainingJobStatus"] == "Completed", row.get("FailureReason")
+    assert {item["MetricName"]: item["Value"] for item in row["FinalMetricDataList"]} == {
+        "value": 1.0
+    }
+
+
+def test_a_job_ends_before_its_last_lines_are_in_the_log(scripts: asking.Emulator) -> None:
+    sagemaker = scripts.client("sagemaker")
+    assert scripts.ask("GET", "")["settings"]["log_seconds"] > 0, "by default as well"
+    with scripts.settings(log_seconds=HELD):
+        sagemaker.create_training_job(**request("late"))
+        row = making.finished(sagemaker, "late")
+        streams = scripts.client("logs").describe_log_streams(
+            logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix="late/"
+        )["logStreams"]
+        assert not streams
+        assert row["FinalMetricDataList"]
+    assert "step=3 accuracy=0.03" in making.log(scripts, "late")
 
 
 @needs_mounts
@@ -296,6 +335,7 @@ def test_several_hosts_know_each_other(scripts: asking.Emulator) -> None:
         host: (host, ["algo-1", "algo-2"], ["127.0.0.1", "127.0.0.1"], True)
         for host in ("algo-1", "algo-2")
     }
+    making.log(scripts, "cluster")  # all of it is there now
     streams = scripts.client("logs").describe_log_streams(
         logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix="cluster/"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.sagemaker import asking, making
 from tests.sagemaker.emulator import early
@@ -115,6 +116,33 @@ def test_a_bayesian_job_and_one_that_learns_from_it(scripts: asking.Emulator) ->
     after = finished(sagemaker, "bayes-more")
     best = max([*ranked, *trials(sagemaker, "bayes-more")], key=value)
     assert after["OverallBestTrainingJob"]["TrainingJobName"] == best["TrainingJobName"]
+
+
+def test_a_warm_start_keeps_the_hyperparameters_and_counts_its_parents(
+    scripts: asking.Emulator,
+) -> None:
+    sagemaker = scripts.client("sagemaker")
+    create = sagemaker.create_hyper_parameter_tuning_job
+    create(**request("parent", config("Random", jobs=1, parallel=1)))
+    finished(sagemaker, "parent")
+    warm = {
+        "WarmStartType": "TransferLearning",
+        "ParentHyperParameterTuningJobs": [{"HyperParameterTuningJobName": "parent"}],
+    }
+    one_more = request("one-more", config(jobs=1), pause="0")
+    with pytest.raises(ClientError, match="static plus tunable hyperparameters must remain"):
+        create(**one_more, WarmStartConfig=warm)
+    with pytest.raises(ClientError, match="current utilization of 1 Training jobs"):
+        create(**request("too-many", config(jobs=750)), WarmStartConfig=warm)
+
+
+@pytest.mark.parametrize(("jobs", "parallel"), [(751, 1), (20, 11)])
+def test_a_tuning_job_has_limits(scripts: asking.Emulator, jobs: int, parallel: int) -> None:
+    sagemaker = scripts.client("sagemaker")
+    with pytest.raises(sagemaker.exceptions.ResourceLimitExceeded, match="per hyperparameter"):
+        sagemaker.create_hyper_parameter_tuning_job(
+            **request("large", config("Random", jobs, parallel))
+        )
 
 
 def test_a_grid_tries_every_combination_once(scripts: asking.Emulator) -> None:

@@ -264,7 +264,7 @@ def test_attaching_to_what_is_not_there_fails_in_words(aws: Emulator, model: Mod
 
 
 def test_what_was_just_created_may_not_be_found_yet(aws: Emulator, model: Model) -> None:
-    with aws.settings(stale_seconds=2.0):
+    with aws.settings(stale_seconds=2.0, stale_job_seconds=2.0):
         endpoint = serving.in_service(serving.deploy(model))
         answer = SAGEMAKER.invoke(endpoint, serving.png("circle"), "image/png")
         assert answer["predictions"][0]["label"] == "circle"

@@ -50,7 +50,7 @@ def killed(job: Job) -> None:
 def test_a_job_that_is_not_found_yet_is_waited_for(
     aws: Emulator, created: list[int], small_model: Model
 ) -> None:
-    with aws.settings(stale_seconds=2.0):
+    with aws.settings(stale_job_seconds=2.0):
         job = ended(SAGEMAKER.train(spec(small_model)))
     assert job.state is State.COMPLETED, job.status.reason
 

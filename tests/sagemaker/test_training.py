@@ -23,6 +23,7 @@ from core.training import metrics
 from tests.backends import watching as local
 from tests.conftest import SMALL
 from tests.patience import PATIENCE
+from tests.sagemaker import making
 from tests.sagemaker.asking import Emulator
 from tests.sagemaker.watching import LASTING, LONG, MACHINE, ended, said, spec, written
 
@@ -132,7 +133,12 @@ def test_closed_in_encrypted_and_streamed_a_backbone_from_the_hub_is_fine_tuned(
         timm.create_model("resnet18").state_dict(), settings.weights_dir() / "resnet18.safetensors"
     )
     monkeypatch.setenv(settings.ENV_STREAM_FROM, "1")
-    inside = {"subnets": ("subnet-0a1b2c3d",), "security_groups": ("sg-0a1b2c3d",)}
+    network, kms = making.network(aws), aws.client("kms")
+    inside = {
+        "subnets": tuple(network["Subnets"]),
+        "security_groups": tuple(network["SecurityGroupIds"]),
+    }
+    kms.create_alias(AliasName="alias/photos", TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
     accounts.save(
         replace(accounts.load(), network_isolation=True, kms_key="alias/photos", **inside)
     )
@@ -152,10 +158,7 @@ def test_closed_in_encrypted_and_streamed_a_backbone_from_the_hub_is_fine_tuned(
     assert models.read(job.id).description["mode"] == "finetune"
     asked = aws.client("sagemaker").describe_training_job(TrainingJobName=job.id)
     assert asked["EnableNetworkIsolation"]
-    assert asked["VpcConfig"] == {
-        "Subnets": ["subnet-0a1b2c3d"],
-        "SecurityGroupIds": ["sg-0a1b2c3d"],
-    }
+    assert asked["VpcConfig"] == network
     assert (
         asked["OutputDataConfig"]["KmsKeyId"]
         == asked["ResourceConfig"]["VolumeKmsKeyId"]

@@ -40,6 +40,12 @@ SERVERLESS_CONCURRENCY = (
     "Maximum total concurrency that can be allocated across all serverless endpoints"
 )
 SERVERLESS = {SERVERLESS_MEMORY: 3072, SERVERLESS_CONCURRENCY: 10}
+# What one job may have at most, with the unit, unless `Settings.quotas` says otherwise.
+LONGEST_RUN = "Longest run time for a training job"
+INSTANCES_OF_A_JOB = "Maximum number of instances per training job"
+PARALLEL_TRIALS = "Maximum number of parallel training jobs per hyperparameter tuning job"
+TRIALS = "Maximum number of training jobs per hyperparameter tuning job"
+OF_A_JOB = {LONGEST_RUN: 5 * 86_400, INSTANCES_OF_A_JOB: 20, PARALLEL_TRIALS: 10, TRIALS: 750}
 # A new account has none of these.
 NONE_AT_FIRST = ("ml.g", "ml.p")
 
@@ -55,7 +61,7 @@ class Account:
         """Return how many instances "<type> for <use>" may have."""
         settings = self._world.settings
         usual = 0 if name.startswith(NONE_AT_FIRST) else settings.default_quota
-        return settings.quotas.get(name, SERVERLESS.get(name, usual))
+        return settings.quotas.get(name, {**SERVERLESS, **OF_A_JOB}.get(name, usual))
 
     def take(self, instance_type: str, use: str, count: int) -> None:
         """ResourceLimitExceeded where there would be more than the quota allows."""
@@ -67,6 +73,17 @@ class Account:
         with self._world.lock:
             self._require(SERVERLESS_MEMORY, "MBs", 0, memory_mb)
             self._take(SERVERLESS_CONCURRENCY, "Invocations", concurrency)
+
+    def require_limits(self, request: Record) -> None:
+        """ResourceLimitExceeded for a training job that is longer or larger than one may be."""
+        stopping, resources = request["StoppingCondition"], request["ResourceConfig"]
+        self._require(LONGEST_RUN, "Seconds", 0, stopping.get("MaxRuntimeInSeconds", 86_400))
+        self._require(INSTANCES_OF_A_JOB, "Instances", 0, resources["InstanceCount"])
+
+    def require_trials(self, parallel: int, total: int, before: int) -> None:
+        """The same for a tuning job; the trials that it learns from, `before`, count as its own."""
+        self._require(PARALLEL_TRIALS, "Training jobs", 0, parallel)
+        self._require(TRIALS, "Training jobs", before, total)
 
     def give_back_serverless(self, concurrency: int) -> None:
         with self._world.lock:
@@ -102,7 +119,7 @@ class Account:
     def _names(self) -> set[str]:
         settings = self._world.settings
         named = {f"{kind} for {use}" for kind in TYPES for use in USES} | {*settings.quotas}
-        named |= {*SERVERLESS}
+        named |= {*SERVERLESS, *OF_A_JOB}
         return named - {*settings.not_listed}
 
     def _listed(self, request: Record, names: set[str]) -> Record:

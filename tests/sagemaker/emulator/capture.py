@@ -35,27 +35,25 @@ class Capture:
         modes = {option["CaptureMode"] for option in self._config["CaptureOptions"]}
         data = {}
         if modes & {"Input", "InputAndOutput"}:
-            data["endpointInput"] = _part("INPUT", kind, body)
+            data["endpointInput"] = self._part("INPUT", kind, body)
         if modes & {"Output", "InputAndOutput"}:
-            data["endpointOutput"] = _part("OUTPUT", reply.kind, reply.body)
+            data["endpointOutput"] = self._part("OUTPUT", reply.kind, reply.body)
         moment, event = time.gmtime(), str(uuid.uuid4())
         about = {"eventId": event, "inferenceTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", moment)}
         line = json.dumps({"captureData": data, "eventMetadata": about, "eventVersion": "0"}) + "\n"
         folder = f"{self._config['DestinationS3Uri'].rstrip('/')}/{self._endpoint}/{variant}/{time.strftime('%Y/%m/%d/%H', moment)}"
         self._storage.put(f"{folder}/{time.strftime('%M-%S', moment)}-{event}.jsonl", line.encode())
 
+    def _part(self, mode: str, kind: str, body: bytes) -> Record:
+        """Return one side: as text where CaptureContentTypeHeader names its type, else in base64."""
+        encoding = self._encoding(kind.partition(";")[0].strip())
+        text = base64.b64encode(body).decode()
+        if encoding != "BASE64":
+            text = body.decode("utf-8", "replace")
+        return {"observedContentType": kind, "mode": mode, "data": text, "encoding": encoding}
 
-def _part(mode: str, kind: str, body: bytes) -> Record:
-    if "json" in kind or kind.startswith("text/"):
-        return {
-            "observedContentType": kind,
-            "mode": mode,
-            "data": body.decode("utf-8", "replace"),
-            "encoding": "JSON",
-        }
-    return {
-        "observedContentType": kind,
-        "mode": mode,
-        "data": base64.b64encode(body).decode(),
-        "encoding": "BASE64",
-    }
+    def _encoding(self, kind: str) -> str:
+        named = self._config.get("CaptureContentTypeHeader", {})
+        if kind in named.get("JsonContentTypes", []):
+            return "JSON"
+        return "CSV" if kind in named.get("CsvContentTypes", []) else "BASE64"

@@ -38,6 +38,7 @@ class Control:
             "POST /emulator/interrupt": self._interrupt,
             "POST /emulator/fail": self._fail,
             "POST /emulator/sweep": self._sweep,
+            "POST /emulator/settle": self._settle,
         }
 
     def prepare(self) -> None:
@@ -105,3 +106,7 @@ class Control:
 
     def _sweep(self, values: dict[str, Any]) -> None:
         self._emulator.sweep(values.get("since", 0.0))
+
+    def _settle(self, _: dict[str, Any]) -> None:
+        """Return when every line that has been printed until now is in its log."""
+        self._emulator.world.storage.lines.settle()

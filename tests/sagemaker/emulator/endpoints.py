@@ -8,6 +8,7 @@ from pathlib import Path
 
 from werkzeug.wrappers import Request, Response
 
+from tests.sagemaker.emulator import serverless
 from tests.sagemaker.emulator.account import Account
 from tests.sagemaker.emulator.capture import Capture
 from tests.sagemaker.emulator.errors import ApiError, JobFailure, invalid
@@ -38,7 +39,7 @@ class Endpoints:
 
     def create_endpoint_config(self, request: Record) -> Record:
         for variant in request["ProductionVariants"]:
-            self._models.container(variant["ModelName"])
+            self._models.container(variant["ModelName"], new=True)
             if "ServerlessConfig" not in variant and not (
                 variant.get("InstanceType") and variant.get("InitialInstanceCount")
             ):
@@ -49,10 +50,7 @@ class Endpoints:
                 raise invalid(
                     f"Variant {variant['VariantName']} cannot have both InstanceType and ServerlessConfig."
                 )
-            if variant.get("ServerlessConfig", {}).get("MemorySizeInMB", 1024) % 1024:
-                raise invalid(
-                    "MemorySizeInMB must be one of 1024, 2048, 3072, 4096, 5120 and 6144."
-                )
+        serverless.check(request, self._models)
         if "AsyncInferenceConfig" in request:
             raise invalid("The emulator has no asynchronous endpoints.")
         arn = self._world.arn("endpoint-config", request["EndpointConfigName"])
@@ -73,7 +71,7 @@ class Endpoints:
         }
 
     def delete_endpoint_config(self, request: Record) -> None:
-        self._configs.get(request["EndpointConfigName"])
+        self._configs.held(request["EndpointConfigName"])
         self._configs.remove(request["EndpointConfigName"])
 
     # Endpoints
@@ -188,7 +186,7 @@ class Endpoints:
         threading.Thread(target=self._take_down, args=(row,), daemon=True).start()
 
     def _settled(self, request: Record) -> Record:
-        row = self._table.get(request["EndpointName"])
+        row = self._table.held(request["EndpointName"])
         if row["EndpointStatus"] in ("Creating", "Updating", "Deleting"):
             raise invalid(f'Cannot update in-progress endpoint "{row["EndpointArn"]}".')
         return row

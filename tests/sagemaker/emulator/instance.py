@@ -9,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+from tests.sagemaker.emulator import overlay
 from tests.sagemaker.emulator.channels import Channel
 from tests.sagemaker.emulator.container import ML, Container, Layout
 from tests.sagemaker.emulator.world import REGION, Record, World
@@ -31,7 +32,8 @@ class Instance:
         hosts: tuple[str, ...],
         channels: list[Channel],
     ) -> None:
-        self._world, self._row, self._containers, self._channels = world, row, containers, channels
+        self._world, self._row, self._channels = world, row, channels
+        self._python = overlay.make(containers, folder / "python")
         self._layout = Layout(
             folder / "ml",
             host,
@@ -87,7 +89,7 @@ class Instance:
             *specification.get("ContainerArguments", []),
         ]
         if command[0] == "train":
-            command[0] = str(self._containers / "bin" / "train")
+            command[0] = str(self._python / "bin" / "train")
         settings = self._world.settings
         self._container = Container(
             command,
@@ -106,7 +108,7 @@ class Instance:
             "AWS_SECRET_ACCESS_KEY": "job",
         }
         return {
-            "PATH": f"{self._containers / 'bin'}{os.pathsep}{os.defpath}",
+            "PATH": f"{self._python / 'bin'}{os.pathsep}{os.defpath}",
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "TRAINING_JOB_NAME": self._row["TrainingJobName"],

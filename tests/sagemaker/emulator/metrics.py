@@ -5,8 +5,20 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 
+from tests.sagemaker.emulator.errors import invalid
 from tests.sagemaker.emulator.storage import Storage
 from tests.sagemaker.emulator.world import Record, now
+
+
+def check(definitions: list[Record]) -> None:
+    """ApiError for an expression that is none. One without a group is taken, and never gives a value."""
+    for item in definitions:
+        try:
+            re.compile(item["Regex"])
+        except re.error as error:
+            raise invalid(
+                f"Invalid regular expression for metric {item['Name']}: {item['Regex']} ({error})."
+            ) from None
 
 
 class Metrics:
@@ -20,12 +32,13 @@ class Metrics:
         self.history: dict[str, list[float]] = defaultdict(list)
 
     def take(self, lines: list[str]) -> None:
-        found = [
-            (name, float(match[1]))
+        """Read lines of the first host: a metric has at most one value in each."""
+        read = (
+            (name, _value(pattern.search(line)))
             for line in lines
             for name, pattern in self._patterns
-            for match in pattern.finditer(line)
-        ]
+        )
+        found = [(name, value) for name, value in read if value is not None]
         if not found:
             return
         for name, value in found:
@@ -37,3 +50,11 @@ class Metrics:
         ]
         self._row["FinalMetricDataList"] = last
         self._storage.metric(self._row["TrainingJobName"], found)
+
+
+def _value(match: re.Match[str] | None) -> float | None:
+    """Return the number in the first group, None if there is none."""
+    try:
+        return float(match[1]) if match else None
+    except (IndexError, TypeError, ValueError):
+        return None

@@ -5,22 +5,24 @@ from __future__ import annotations
 from botocore.exceptions import ClientError
 
 from tests.sagemaker.emulator.errors import invalid
+from tests.sagemaker.emulator.references import References
 from tests.sagemaker.emulator.storage import split
 from tests.sagemaker.emulator.world import Record, Table, World, page, picked, shown
 
 
 class Models:
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, references: References) -> None:
         self._table = Table(world, "model", "model", "ModelName")
-        self._world = world
+        self._world, self._references = world, references
 
-    def container(self, name: str) -> Record:
-        """Return the one container of the model, ApiError if there is no such model."""
-        row = self._table.get(name)
+    def container(self, name: str, *, new: bool = False) -> Record:
+        """Return the one container of the model, ApiError if there is no such model; where a `new` request refers to it, one that has just
+        been made is not found yet."""
+        row = self._table.held(name, self._world.settings.stale_seconds if new else 0.0)
         return row.get("PrimaryContainer") or row["Containers"][0]
 
-    def isolated(self, name: str) -> bool:
-        return bool(self._table.get(name)["EnableNetworkIsolation"])
+    def row(self, name: str) -> Record:
+        return self._table.held(name)
 
     def create_model(self, request: Record) -> Record:
         containers = (
@@ -39,6 +41,7 @@ class Models:
             )
         if "ExecutionRoleArn" not in request:
             raise invalid("ExecutionRoleArn is required for a model whose artifact is in S3.")
+        self._references.model(request, containers[0])
         try:
             self._world.storage.s3.head_object(
                 **dict(zip(("Bucket", "Key"), split(uri), strict=True))
@@ -64,5 +67,5 @@ class Models:
         }
 
     def delete_model(self, request: Record) -> None:
-        self._table.get(request["ModelName"])
+        self._table.held(request["ModelName"])
         self._table.remove(request["ModelName"])

@@ -30,8 +30,15 @@ class Run:
     """`live()` runs it to its end; the other methods may be called from any thread meanwhile."""
 
     def __init__(
-        self, world: World, row: Record, containers: Path, give_back: Callable[[], None]
+        self,
+        world: World,
+        row: Record,
+        containers: Path,
+        pull: Callable[[], bool],
+        give_back: Callable[[], None],
     ) -> None:
+        """`pull` says whether the image is there, `give_back` returns the instances to the quota."""
+        self._pull = pull
         self._world, self._row, self._containers, self._give_back = (
             world,
             row,
@@ -159,6 +166,10 @@ class Run:
 
     def _prepare(self) -> None:
         hosts = self._hosts()
+        if not self._pull():
+            raise JobFailure(
+                "ClientError: Cannot pull algorithm container. Either the image does not exist or its permissions are incorrect."
+            )
         shutil.rmtree(self._folder, ignore_errors=True)
         channels = [
             Channel.of(entry, self._row["AlgorithmSpecification"]["TrainingInputMode"])
@@ -216,8 +227,10 @@ class Run:
         return verdict or "Completed"
 
     def _tick(self, *, last: bool = False) -> None:
-        for instance in self._instances:
-            self.metrics.take(instance.flush())
+        for number, instance in enumerate(self._instances):
+            lines = instance.flush()
+            if number == 0:
+                self.metrics.take(lines)
         self._checkpoints.sync(
             [instance.ml for instance in self._instances],
             self._world.settings.sync_seconds,

@@ -2,7 +2,7 @@
 
     EMULATOR_SOCKET=/tmp/x/socket python serve_python.py
 
-What is AWS's: sagemaker-inference and sagemaker-pytorch-inference, which find inference.py, load the model and answer. What is not: the
+As many workers as SAGEMAKER_MODEL_SERVER_WORKERS says load a model each. What is AWS's: sagemaker-inference and sagemaker-pytorch-inference, which find inference.py, load the model and answer. What is not: the
 HTTP server, which is werkzeug's on a Unix socket, so that it can be reached in a container without a network. As TorchServe does, it says
 that it is healthy before the model has answered anything, and keeps saying so when the model could not be loaded.
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 import traceback
 from importlib import import_module
@@ -90,12 +91,28 @@ def load() -> Any:
     return service
 
 
-def main() -> None:
+def work(listener: socket.socket) -> None:
+    """Be one worker: a model of its own, and requests from the one socket as they come."""
     serving, wrappers = import_module("werkzeug.serving"), import_module("werkzeug.wrappers")
-    server = serving.make_server(
-        f"unix://{os.environ['EMULATOR_SOCKET']}", 0, Server(load(), wrappers), threaded=True
-    )
-    server.serve_forever()
+    serving.make_server(
+        f"unix://{os.environ['EMULATOR_SOCKET']}",
+        0,
+        Server(load(), wrappers),
+        threaded=True,
+        fd=listener.fileno(),
+    ).serve_forever()
+
+
+def main() -> None:
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(os.environ["EMULATOR_SOCKET"])
+    listener.listen(128)
+    # Of several, the one that is free takes the next request; the others go on waiting.
+    listener.setblocking(False)
+    for _ in range(int(os.environ["SAGEMAKER_MODEL_SERVER_WORKERS"]) - 1):
+        if not os.fork():
+            break
+    work(listener)
 
 
 if __name__ == "__main__":

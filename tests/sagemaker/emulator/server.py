@@ -19,7 +19,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from tests.sagemaker.emulator import validation
+from tests.sagemaker.emulator import tagging, validation
 from tests.sagemaker.emulator.account import Account
 from tests.sagemaker.emulator.control import Control
 from tests.sagemaker.emulator.endpoints import Endpoints
@@ -27,8 +27,8 @@ from tests.sagemaker.emulator.errors import ApiError
 from tests.sagemaker.emulator.faults import Fault, Faults
 from tests.sagemaker.emulator.models import Models
 from tests.sagemaker.emulator.permissions import Permissions, s3_operation
+from tests.sagemaker.emulator.references import References
 from tests.sagemaker.emulator.storage import OWN_KEY
-from tests.sagemaker.emulator.tagging import Tagging
 from tests.sagemaker.emulator.training import Training
 from tests.sagemaker.emulator.transform import Transforms
 from tests.sagemaker.emulator.tuning import Tuning
@@ -64,18 +64,19 @@ class Emulator:
         self.world = world = World(root, self.url)
         self.faults = Faults()
         account = Account(world)
-        self.training = Training(world, account, containers)
-        self.tuning = Tuning(world, self.training)
-        self.models = Models(world)
+        references = References(world)
+        self.training = Training(world, account, references, containers)
+        self.tuning = Tuning(world, account, self.training)
+        self.models = Models(world, references)
         self.endpoints = Endpoints(world, account, self.models, containers)
-        self.transforms = Transforms(world, account, self.models, containers)
+        self.transforms = Transforms(world, account, self.models, references, containers)
         self._parts = (
             self.training,
             self.tuning,
             self.models,
             self.endpoints,
             self.transforms,
-            Tagging(world),
+            tagging.Tagging(world),
         )
         self._control = Control(self)
         self._permissions = Permissions(world)
@@ -158,6 +159,7 @@ class Emulator:
                 "UnknownOperationException", f"The emulator does not know {operation}.", 404
             )
         validation.check(operation, request)
+        tagging.check(request.get("Tags", []))
         with self.world.lock:
             return _json(method(request) or {})
 

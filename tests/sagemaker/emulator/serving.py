@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tests.sagemaker.emulator import images, overlay
 from tests.sagemaker.emulator.container import HERE, ML, Container, Layout
 from tests.sagemaker.emulator.errors import JobFailure
 from tests.sagemaker.emulator.storage import LogStream, split, unpack
@@ -46,14 +47,17 @@ class ModelServer:
         *,
         isolated: bool = False,
         variant: str = "AllTraffic",
+        vcpus: int = 1,
     ) -> None:
-        self._world, self._containers, self._model, self._stream = world, containers, model, stream
+        self._world, self._model, self._stream = world, model, stream
         self._variant = variant
         self._java = world.settings.server == "torchserve"
         # Unix sockets have short names only.
         self._short = Path(tempfile.mkdtemp(prefix="fm-"))
         self._folder = Path(tempfile.mkdtemp(prefix="server-", dir=world.root))
+        self._python = overlay.make(containers, self._folder / "python")
         self._layout = Layout(self._folder / "ml", isolated=isolated)
+        self._workers = _workers(model["Image"], vcpus)
         self._port, self._lines = 0, []  # type: int, list[str]
         self._container: Container | None = None
         self._reader: threading.Thread | None = None
@@ -72,7 +76,7 @@ class ModelServer:
             ) from None
         program = HERE / ("serve_torchserve.py" if self._java else "serve_python.py")
         self._container = Container(
-            [str(self._containers / "bin" / "python"), str(program)],
+            [str(self._python / "bin" / "python"), str(program)],
             self._layout,
             self._environment(),
             grace=2,
@@ -108,10 +112,10 @@ class ModelServer:
                 "SAGEMAKER_SAFE_PORT_RANGE": f"{management}-{management}",
             }
         return {
-            "PATH": f"{self._containers / 'bin'}{os.pathsep}{os.defpath}",
+            "PATH": f"{self._python / 'bin'}{os.pathsep}{os.defpath}",
             "AWS_REGION": REGION,
             "EMULATOR_SOCKET": str(self._short / "socket"),
-            "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
+            "SAGEMAKER_MODEL_SERVER_WORKERS": str(self._workers),
             "OMP_NUM_THREADS": str(os.cpu_count() or 1),
             "OMP_WAIT_POLICY": "PASSIVE",
             **base,
@@ -172,6 +176,14 @@ class ModelServer:
             self._container.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
         shutil.rmtree(self._short, ignore_errors=True)
+
+
+def _workers(image: str, vcpus: int) -> int:
+    """Return how many workers a server starts that is not told: TorchServe one for each vCPU, of which this machine has no more than its
+    own; others one."""
+    if not images.serves_with_torchserve(image):
+        return 1
+    return min(vcpus, os.cpu_count() or 1)
 
 
 def _free_port() -> int:

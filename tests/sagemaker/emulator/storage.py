@@ -7,6 +7,7 @@ import io
 import tarfile
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -18,6 +19,7 @@ from botocore.exceptions import ClientError
 from werkzeug.wrappers import Request
 
 from tests.sagemaker.emulator.errors import ApiError, JobFailure
+from tests.sagemaker.emulator.late import Lines
 
 THREADS = 8
 # The emulator's own requests carry this key, so that faults and counts leave them alone.
@@ -27,8 +29,10 @@ OWN_KEY = "EMULATOR"
 class Storage:
     """Clients of the services beside SageMaker."""
 
-    def __init__(self, url: str, region: str) -> None:
-        session = boto3.Session(
+    def __init__(self, url: str, region: str, log_lag: Callable[[], float]) -> None:
+        self.lines, self._url = Lines(log_lag), url
+        self._others: dict[str, Any] = {}
+        session = self._session = boto3.Session(
             aws_access_key_id=OWN_KEY, aws_secret_access_key=OWN_KEY, region_name=region
         )
         config = Config(
@@ -40,6 +44,12 @@ class Storage:
         self.logs: Any = session.client("logs", endpoint_url=url, config=config)
         self.cloudwatch: Any = session.client("cloudwatch", endpoint_url=url, config=config)
         self.iam: Any = session.client("iam", endpoint_url=url, config=config)
+
+    def client(self, service: str) -> Any:
+        """Return a client of a service that is seldom needed."""
+        if service not in self._others:
+            self._others[service] = self._session.client(service, endpoint_url=self._url)
+        return self._others[service]
 
     def keys(self, uri: str) -> list[tuple[str, int, str]]:
         """Return (key, bytes, etag) of every object below a prefix. JobFailure where there is no
@@ -100,7 +110,7 @@ class Storage:
             self.s3.upload_file(file.name, bucket, key)
 
     def stream(self, group: str, name: str) -> LogStream:
-        return LogStream(self.logs, group, name)
+        return LogStream(self.logs, group, name, self.lines)
 
     def metric(self, job: str, values: list[tuple[str, float]]) -> None:
         dimensions = [{"Name": "TrainingJobName", "Value": job}]
@@ -113,14 +123,18 @@ class Storage:
 class LogStream:
     """One log stream, made with its group on first use: before a container starts there is neither."""
 
-    def __init__(self, client: Any, group: str, name: str) -> None:
+    def __init__(self, client: Any, group: str, name: str, later: Lines) -> None:
         self._client, self._names = client, {"logGroupName": group, "logStreamName": name}
-        self._made = False
+        self._later, self._made = later, False
 
     def put(self, lines: list[str]) -> None:
+        """Lines with the time of now, to be found later."""
+        events = [{"timestamp": int(time.time() * 1000), "message": line or " "} for line in lines]
+        self._later.put(lambda: self._put(events))
+
+    def _put(self, events: list[dict[str, Any]]) -> None:
         if not self._made:
             self._make()
-        events = [{"timestamp": int(time.time() * 1000), "message": line or " "} for line in lines]
         self._client.put_log_events(**self._names, logEvents=events)
 
     def _make(self) -> None:

@@ -6,6 +6,20 @@ from tests.sagemaker.emulator.errors import invalid
 from tests.sagemaker.emulator.world import Record, World, cut
 
 MOST_TAGS = 50
+RESERVED = "aws:"
+
+
+def check(tags: list[dict[str, str]]) -> None:
+    """ApiError for tags that nothing can have. AWS compares keys without regard to case."""
+    keys = [tag["Key"] for tag in tags]
+    if reserved := [key for key in keys if key.lower().startswith(RESERVED)]:
+        raise invalid(
+            f"aws: prefixed tag key names are not allowed for external use: {', '.join(reserved)}."
+        )
+    if len({key.lower() for key in keys}) < len(keys):
+        raise invalid("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+    if len(keys) > MOST_TAGS:
+        raise invalid(f"A resource can have {MOST_TAGS} tags at most.")
 
 
 class Tagging:

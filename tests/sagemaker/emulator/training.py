@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from tests.sagemaker.emulator import machines, metrics
 from tests.sagemaker.emulator.account import Account
 from tests.sagemaker.emulator.channels import Channel
 from tests.sagemaker.emulator.errors import ApiError, invalid
+from tests.sagemaker.emulator.references import References
 from tests.sagemaker.emulator.run import FINISHED, Run
 from tests.sagemaker.emulator.world import (
     Record,
@@ -15,7 +17,6 @@ from tests.sagemaker.emulator.world import (
     World,
     page,
     picked,
-    refuse_key,
     shown,
 )
 
@@ -33,8 +34,11 @@ LONGEST_SECONDS = 28 * 86_400
 
 
 class Training:
-    def __init__(self, world: World, account: Account, containers: Path) -> None:
+    def __init__(
+        self, world: World, account: Account, references: References, containers: Path
+    ) -> None:
         self._world, self._account, self._containers = world, account, containers
+        self._references = references
         self._table = Table(
             world,
             "training-job",
@@ -48,7 +52,7 @@ class Training:
 
     def create(self, request: Record, tuning_arn: str | None) -> Record:
         """Start a job; `tuning_arn` names the tuning job whose trial it is."""
-        check(request)
+        self.check(request)
         if request["TrainingJobName"] in self._table.rows:  # before the quota is touched
             self._table.add(request, {}, taken=TAKEN)
         resources = request["ResourceConfig"]
@@ -74,18 +78,30 @@ class Training:
         }
         row = self._table.add(request, more, taken=TAKEN)
         row["_run"] = run = Run(
-            self._world, row, self._containers, lambda: self._account.give_back(*taken)
+            self._world,
+            row,
+            self._containers,
+            lambda: self._references.images.is_there(
+                row["AlgorithmSpecification"]["TrainingImage"]
+            ),
+            lambda: self._account.give_back(*taken),
         )
         run.phase("Starting", "Starting the training job")
         threading.Thread(target=run.live, daemon=True).start()
         return {"TrainingJobArn": arn}
 
+    def check(self, request: Record) -> None:
+        """ApiError for a request that the service refuses."""
+        check(request)
+        self._references.training(request)
+        self._account.require_limits(request)
+
     def run(self, name: str) -> Run:
-        run: Run = self._table.get(name)["_run"]
+        run: Run = self._table.held(name)["_run"]
         return run
 
     def row(self, name: str) -> Record:
-        return self._table.get(name)
+        return self._table.held(name)
 
     def describe_training_job(self, request: Record) -> Record:
         return shown(self._table.get(request["TrainingJobName"]))
@@ -100,7 +116,7 @@ class Training:
         return {"TrainingJobSummaries": [picked(row, SUMMARY) for row in rows], **token}
 
     def stop_training_job(self, request: Record) -> None:
-        row = self._table.get(request["TrainingJobName"])
+        row = self._table.held(request["TrainingJobName"])
         if row["TrainingJobStatus"] != "InProgress":
             status = row["TrainingJobStatus"]
             raise invalid(
@@ -109,14 +125,14 @@ class Training:
         row["_run"].stop()
 
     def delete_training_job(self, request: Record) -> None:
-        row = self._table.get(request["TrainingJobName"])
+        row = self._table.held(request["TrainingJobName"])
         if row["TrainingJobStatus"] not in FINISHED:
             raise ApiError("ResourceInUse", "The training job is still running.")
         self._table.remove(request["TrainingJobName"])
 
     def interrupt(self, name: str, *, warned: bool) -> None:
         """Take the instances of a spot job away. ValueError if it has none."""
-        row = self._table.get(name)
+        row = self._table.held(name)
         if not row["EnableManagedSpotTraining"] or row["TrainingJobStatus"] != "InProgress":
             raise ValueError(f"{name} is no running spot job")
         row["_run"].interrupt(warned=warned)
@@ -136,7 +152,7 @@ def check(request: Record) -> None:
     resources, stopping = request["ResourceConfig"], request.get("StoppingCondition")
     if not resources.get("InstanceType") or not resources.get("InstanceCount"):
         raise invalid("The emulator needs InstanceType and InstanceCount in ResourceConfig.")
-    refuse_key(resources)
+    machines.refuse_key(resources)
     if "TrainingImage" not in request["AlgorithmSpecification"]:
         raise invalid("The emulator needs AlgorithmSpecification.TrainingImage.")
     if not stopping:
@@ -153,5 +169,6 @@ def check(request: Record) -> None:
         )
     if wait is not None and not request.get("EnableManagedSpotTraining"):
         raise invalid("MaxWaitTimeInSeconds above 0 is not supported for on-demand training.")
+    metrics.check(request["AlgorithmSpecification"].get("MetricDefinitions", []))
     for entry in request.get("InputDataConfig", []):
         Channel.of(entry, request["AlgorithmSpecification"]["TrainingInputMode"])

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tests.sagemaker.emulator import machines
 from tests.sagemaker.emulator.account import Account
 from tests.sagemaker.emulator.channels import listed
 from tests.sagemaker.emulator.errors import JobFailure, invalid
 from tests.sagemaker.emulator.models import Models
+from tests.sagemaker.emulator.references import References
 from tests.sagemaker.emulator.run import FINISHED
 from tests.sagemaker.emulator.serving import ModelServer
 from tests.sagemaker.emulator.storage import below, split
@@ -24,7 +26,6 @@ from tests.sagemaker.emulator.world import (
     now,
     page,
     picked,
-    refuse_key,
     shown,
 )
 
@@ -43,7 +44,15 @@ DEFAULT_MB, DEFAULT_SECONDS = 6, 600
 
 
 class Transforms:
-    def __init__(self, world: World, account: Account, models: Models, containers: Path) -> None:
+    def __init__(
+        self,
+        world: World,
+        account: Account,
+        models: Models,
+        references: References,
+        containers: Path,
+    ) -> None:
+        self._references = references
         self._world, self._account, self._models, self._containers = (
             world,
             account,
@@ -60,8 +69,10 @@ class Transforms:
 
     def create_transform_job(self, request: Record) -> Record:
         check(request)
-        refuse_key(request["TransformResources"])
-        self._models.container(request["ModelName"])
+        machines.refuse_key(request["TransformResources"])
+        self._models.container(request["ModelName"], new=True)
+        role = self._models.row(request["ModelName"])["ExecutionRoleArn"]
+        self._references.transform(request, role)
         if request["TransformJobName"] in self._table.rows:  # before the quota is touched
             self._table.add(request, {}, taken=TAKEN)
         resources = request["TransformResources"]
@@ -89,7 +100,7 @@ class Transforms:
         return {"TransformJobSummaries": [picked(row, SUMMARY) for row in rows], **token}
 
     def stop_transform_job(self, request: Record) -> None:
-        row = self._table.get(request["TransformJobName"])
+        row = self._table.held(request["TransformJobName"])
         if row["TransformJobStatus"] in FINISHED:
             raise invalid(
                 f"The request was rejected because the transform job is in status {row['TransformJobStatus']}."
@@ -139,7 +150,8 @@ class Transforms:
             self._containers,
             model,
             stream,
-            isolated=self._models.isolated(row["ModelName"]),
+            isolated=self._models.row(row["ModelName"])["EnableNetworkIsolation"],
+            vcpus=machines.vcpus(row["TransformResources"]["InstanceType"]),
         )
         try:
             server.start(row["_stop"])

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 
 from tests.sagemaker.emulator import early
+from tests.sagemaker.emulator.account import Account
 from tests.sagemaker.emulator.errors import ApiError, invalid
 from tests.sagemaker.emulator.run import FINISHED
-from tests.sagemaker.emulator.search import check_ranges
-from tests.sagemaker.emulator.training import Training, check
+from tests.sagemaker.emulator.search import check_ranges, combinations
+from tests.sagemaker.emulator.training import Training
 from tests.sagemaker.emulator.trials import Trials
 from tests.sagemaker.emulator.world import Record, Table, World, cut, page, picked, shown
 
@@ -21,8 +22,8 @@ MOST_PARENTS = 5
 
 
 class Tuning:
-    def __init__(self, world: World, training: Training) -> None:
-        self._world, self._training = world, training
+    def __init__(self, world: World, account: Account, training: Training) -> None:
+        self._world, self._account, self._training = world, account, training
         self._table = Table(
             world, "hyper-parameter-tuning-job", "tuning job", "HyperParameterTuningJobName"
         )
@@ -31,6 +32,7 @@ class Tuning:
         name = request["HyperParameterTuningJobName"]
         self._check(request)
         parents = self._parents(request)
+        self._require_room(request, parents)
         arn = self._world.arn("hyper-parameter-tuning-job", name)
         row = self._table.add(
             request,
@@ -72,7 +74,18 @@ class Tuning:
         static = definition.get("StaticHyperParameters", {})
         check_ranges(config, static)
         early.check(config, static)
-        check({**definition, "TrainingJobName": request["HyperParameterTuningJobName"]})
+        self._training.check(
+            {**definition, "TrainingJobName": request["HyperParameterTuningJobName"]}
+        )
+
+    def _require_room(self, request: Record, parents: list[Record]) -> None:
+        """ResourceLimitExceeded for more trials than a tuning job may have, its parents' counted in."""
+        config = request["HyperParameterTuningJobConfig"]
+        limits, before = config["ResourceLimits"], 0
+        for parent in parents:
+            before += len(parent["_trials"].summaries())
+        total = limits.get("MaxNumberOfTrainingJobs") or combinations(config)
+        self._account.require_trials(limits["MaxParallelTrainingJobs"], total, before)
 
     def _parents(self, request: Record) -> list[Record]:
         """Return the tuning jobs that a warm start learns from. ApiError if they can't be used."""
@@ -166,12 +179,12 @@ class Tuning:
         return {"TrainingJobSummaries": rows, **token}
 
     def stop_hyper_parameter_tuning_job(self, request: Record) -> None:
-        row = self._table.get(request["HyperParameterTuningJobName"])
+        row = self._table.held(request["HyperParameterTuningJobName"])
         if row["HyperParameterTuningJobStatus"] not in FINISHED:
             row["_trials"].stop()
 
     def delete_hyper_parameter_tuning_job(self, request: Record) -> None:
-        row = self._table.get(request["HyperParameterTuningJobName"])
+        row = self._table.held(request["HyperParameterTuningJobName"])
         if row["HyperParameterTuningJobStatus"] not in FINISHED:
             raise ApiError("ResourceInUse", "The tuning job is still running.")
         self._table.remove(request["HyperParameterTuningJobName"])

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from tests.sagemaker.emulator import images, machines
 from tests.sagemaker.emulator.account import Account
 from tests.sagemaker.emulator.errors import ApiError, JobFailure
 from tests.sagemaker.emulator.models import Models
@@ -44,6 +45,7 @@ class Variant:
         )
         self._give_back: Callable[[], None] | None = self._take(account)
         model = entry["ModelName"]
+        self._image = models.container(model)["Image"]
         stream = world.storage.stream(
             f"/aws/sagemaker/Endpoints/{endpoint}", f"{self.name}/i-{os.urandom(8).hex()}"
         )
@@ -52,7 +54,8 @@ class Variant:
             containers,
             models.container(model),
             stream,
-            isolated=models.isolated(model),
+            isolated=models.row(model)["EnableNetworkIsolation"],
+            vcpus=self._vcpus(),
             variant=self.name,
         )
 
@@ -66,8 +69,16 @@ class Variant:
         account.take(*taken)
         return partial(account.give_back, *taken)
 
+    def _vcpus(self) -> int:
+        """Return how many there are: on serverless endpoints they grow with the memory."""
+        if self._serverless:
+            return max(1, self._serverless["MemorySizeInMB"] // 1024)
+        return machines.vcpus(self._entry["InstanceType"])
+
     def start(self, cancelled: threading.Event) -> None:
         """Return when it answers /ping. JobFailure."""
+        if why := images.why_it_cannot_start(self._image, self._entry):
+            raise JobFailure(why)
         self._server.start(cancelled)
         if self._too_big():
             raise JobFailure(f"{self._too_big()} Please increase MemorySizeInMB.")

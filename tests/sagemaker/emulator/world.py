@@ -13,22 +13,6 @@ from tests.sagemaker.emulator.errors import ApiError, JobFailure, invalid
 from tests.sagemaker.emulator.storage import Storage
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
-# Instance families with disks of their own, for which a KMS key of the volume is refused.
-LOCAL_DISKS = (
-    "c5d",
-    "c6gd",
-    "g4dn",
-    "g5",
-    "g6",
-    "g6e",
-    "m5d",
-    "m6gd",
-    "p3dn",
-    "p4d",
-    "p4de",
-    "p5",
-    "r5d",
-)
 Record = dict[str, Any]
 TICK_SECONDS = 0.1
 
@@ -67,8 +51,12 @@ class Settings:
     # What an answer of a batch is called after: its photo's path "below" the prefix, its whole "key", or its "name" alone. AWS's own
     # description of it contradicts itself, so what relies on one of them is wrong.
     answers: str = "below"
-    # For how long what was created is not found yet by what reads or refers to it.
-    stale_seconds: float = 0.0
+    # For how long a model, an endpoint or its configuration is not found yet by what reads or refers to it, as AWS says of them.
+    stale_seconds: float = 0.3
+    # The same for jobs, of which AWS does not say so.
+    stale_job_seconds: float = 0.0
+    # How long after it was printed a line is in the log.
+    log_seconds: float = 0.5
     # What is paid of a spot instance's price.
     spot_share: float = 0.3
 
@@ -83,7 +71,7 @@ class World:
         self.tags: dict[str, list[dict[str, str]]] = {}
         # Reasons that the next jobs and endpoints will fail for, by kind.
         self.failures: dict[str, list[str]] = {"training": [], "transform": [], "endpoint": []}
-        self.storage = Storage(url, REGION)
+        self.storage = Storage(url, REGION, lambda: self.settings.log_seconds)
 
     def pause(self, woken: threading.Event, setting: str) -> None:
         """Wait as long as a setting says, which may be changed meanwhile, or until woken."""
@@ -106,15 +94,6 @@ class World:
         self.tags[arn] = list(request.get("Tags", []))
 
 
-def refuse_key(machines: Record) -> None:
-    """ApiError for a volume's key on an instance type that encrypts its own disks."""
-    kind = machines.get("InstanceType", "")
-    if machines.get("VolumeKmsKeyId") and kind.split(".")[1] in LOCAL_DISKS:
-        raise invalid(
-            f"You can't request a VolumeKmsKeyId when using an instance type with local storage: {kind}."
-        )
-
-
 def now() -> float:
     """Return seconds since 1970, as the JSON protocol writes times."""
     return round(time.time(), 3)
@@ -126,6 +105,7 @@ class Table:
     def __init__(self, world: World, kind: str, word: str, key: str, missing: str = "") -> None:
         """`kind` as in ARNs, `word` as in messages, `key` as the name's member in requests, `missing` as what is not there is called."""
         self.world, self.kind, self.word, self.key, self.missing = world, kind, word, key, missing
+        self._staleness = "stale_job_seconds" if kind.endswith("job") else "stale_seconds"
         self.rows: dict[str, Record] = {}
 
     def add(self, request: Record, more: Record, *, taken: str = "") -> Record:
@@ -144,7 +124,12 @@ class Table:
         return self.rows[name]
 
     def get(self, name: str) -> Record:
-        stale = self.world.settings.stale_seconds
+        """Return a record as a read finds it: not yet, for a while after it was created."""
+        stale = getattr(self.world.settings, self._staleness)
+        return self.held(name, stale)
+
+    def held(self, name: str, stale: float = 0.0) -> Record:
+        """Return a record that is there, however new it is."""
         if name not in self.rows or now() - self.rows[name]["CreationTime"] < stale:
             raise invalid(
                 self.missing.format(name)
