@@ -24,6 +24,7 @@ from core import settings
 
 FOLDER = settings.PROJECT / "build" / "containers"
 REQUIREMENTS = settings.PROJECT / "requirements-emulator.txt"
+RAY = settings.PROJECT / "requirements-ray.txt"
 # What AWS's PyTorch images have, of what the app has as well, and what the toolkits need; each with what it needs itself.
 SHARED = (
     "torch",
@@ -51,22 +52,27 @@ def environment() -> Path:
     It is named after what it was made from, so that a changed one does not take it from under those
     who use it.
     """
-    mark = _fingerprint()
-    folder = FOLDER / mark[:12]
+    return _made("the emulated containers", REQUIREMENTS)
+
+
+def ray() -> Path:
+    """Return the folder of an environment with Ray Serve in place of AWS's toolkits, made as
+    `environment`. Raises Missing."""
+    return _made("Ray Serve", RAY)
+
+
+def _made(what: str, requirements: Path) -> Path:
+    folder = FOLDER / _fingerprint(requirements)[:12]
     with _alone():
         if not (folder / "complete").is_file():
-            print(
-                "  making the environment of the emulated containers ...",
-                file=sys.stderr,
-                flush=True,
-            )
+            print(f"  making the environment of {what} ...", file=sys.stderr, flush=True)
             shutil.rmtree(folder, ignore_errors=True)
-            _make(folder)
+            _make(folder, requirements)
             (folder / "complete").touch()
     return folder
 
 
-def _make(folder: Path) -> None:
+def _make(folder: Path, requirements: Path) -> None:
     _run([sys.executable, "-m", "venv", str(folder)])
     share(next(folder.glob("lib/python*/site-packages")), folder / "shared")
     install = [
@@ -77,7 +83,7 @@ def _make(folder: Path) -> None:
         "--quiet",
         "--disable-pip-version-check",
     ]
-    _run([*install, "-r", str(REQUIREMENTS)])
+    _run([*install, "-r", str(requirements)])
 
 
 def throw_away(folder: Path, index: Path) -> Path:
@@ -137,9 +143,9 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _fingerprint() -> str:
+def _fingerprint(requirements: Path) -> str:
     versions = sorted(f"{name} {importlib.metadata.version(name)}" for name in closure(SHARED))
-    parts = [sys.version, sys.prefix, str(SHARED), REQUIREMENTS.read_text(), *versions]
+    parts = [sys.version, sys.prefix, str(SHARED), requirements.read_text(), *versions]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
