@@ -39,7 +39,7 @@ def of_photo(model: Model, image_id: str) -> Floats | None:
 
     Raises NotFound if not even the training photos' features are cached any more.
     """
-    parts = _parts(_folders(model), image_id)
+    parts = _parts(feature_folders(model), image_id)
     if parts is None:
         return None
     return np.concatenate(parts)
@@ -55,7 +55,7 @@ def similar_to_features(
     search is exact. Raises NotFound if the training photos' features are not cached any more.
     """
     ends = np.cumsum([int(backbone["dimensions"]) for backbone in model.description["backbones"]])
-    folders, parts = _folders(model), np.split(features, ends[:-1])
+    folders, parts = feature_folders(model), np.split(features, ends[:-1])
     photos = _training_photos(model, leave_out)
     ids: Ids = photos["key"].to_numpy().astype("S64")
     order = np.argsort(ids, kind="stable")
@@ -144,7 +144,7 @@ def _cosines(vectors: Vectors, query: Floats) -> Floats:
     return made
 
 
-def _folders(model: Model) -> list[Path]:
+def feature_folders(model: Model) -> list[Path]:
     """Return the feature cache of each backbone of the model. Raises NotFound if one is missing."""
     if model.description.get("mode") == "finetune":
         # No other model shares a fine-tuned backbone, so its features are stored with the model and

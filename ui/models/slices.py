@@ -12,6 +12,7 @@ from core.evaluation.predictions import Predictions
 from core.models import attributes
 from core.models.store import Model
 from ui import choices
+from ui.models import new_groups
 from ui.predictions.photo_wall import wall
 from ui.shared import charts
 from ui.text import chart_text, count, plain, share
@@ -25,6 +26,7 @@ ROW_HEIGHT, MAX_HEIGHT = 33, 330
 def show(model: Model, part: Predictions) -> None:
     """Draw the slices that are worse than the rest, the accuracy by one column, and the photos of
     the chosen slice."""
+    new_groups.show(model)
     known = attributes.of(model, part)
     table = slices.table(part, known)
     if table.empty:

@@ -14,7 +14,7 @@ from ui.models import about as model_about
 from ui.models import calibration as calibration_view
 from ui.models import classes as class_view
 from ui.models import compare as model_compare
-from ui.models import confusions
+from ui.models import confusions, new_groups
 from ui.models import slices as slice_view
 from ui.notices import title
 from ui.predictions import albums, photo_view
@@ -75,6 +75,7 @@ def show(model: Model) -> None:
     part = predictions.of_split(split)
     if view not in ("Compare", "About"):
         _figures(part, split)
+        new_groups.remark(model)
     shows = {
         "Confusion": confusions.show,
         "Mistakes": _mistakes,
