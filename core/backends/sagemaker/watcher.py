@@ -79,7 +79,8 @@ class Watch:
     def submit(self) -> None:
         """Create the job.
 
-        Its name is the idempotency token: if the answer was lost, the existing job is adopted.
+        Its name is the idempotency token: if the answer was lost, the existing job is adopted. What
+        was created for it just now (see note_create) may not be found yet.
         """
         while True:
             try:
@@ -90,7 +91,7 @@ class Watch:
                 if aws_errors.is_there_already(error):
                     self.note_create()
                     return
-                if not aws_errors.is_transient(error):
+                if not aws_errors.is_transient(error) and not self._is_unknown(error):
                     raise failures.refusal(error) from error.__cause__
                 self._stale(error)
             self._wait(LONGEST_SECONDS / 12)
@@ -107,6 +108,10 @@ class Watch:
     def is_settling(self) -> bool:
         return time.monotonic() - self._created < CONSISTENT_SECONDS
 
+    def _is_unknown(self, error: BackendError) -> bool:
+        """Return whether AWS may not yet know what was created just now."""
+        return self.is_settling and aws_errors.is_missing(error)
+
     def exists(self) -> bool:
         """Return whether SageMaker has the job; retried until there is an answer."""
         return self.retry_until_answered(self.watched.describe) is not None
@@ -121,8 +126,7 @@ class Watch:
             try:
                 return ask()
             except BackendError as error:
-                unknown = self.is_settling and aws_errors.is_missing(error)
-                if not unknown and not aws_errors.is_transient(error):
+                if not aws_errors.is_transient(error) and not self._is_unknown(error):
                     raise
                 self._stale(error)
             self._wait(pause)

@@ -135,6 +135,7 @@ class Transform:
         watch.retry_until_answered(
             lambda: hosting.create("creating the model", self.client.create_model, request)
         )
+        watch.note_create()
         files.write_json(folder.input / REQUEST, self.request(uri))
 
     def _listed(self, worker: Worker, model: Model) -> int:
