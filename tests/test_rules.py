@@ -244,7 +244,8 @@ core.io > core
 core.bin > core core.datasets core.io
 core.evaluation > core
 core.training > core core.io
-core.aws > core core.io
+core.aws > core core.aws.iam core.io
+core.aws.iam > core core.aws
 core.jobs > core core.bin core.io core.jobs.status core.training
 core.jobs.status > core core.jobs
 core.datasets > core core.aws core.bin core.io
@@ -320,7 +321,7 @@ ui.endpoints > core core.aws core.backends core.backends.sagemaker.inventory cor
 ui.batch > core core.backends core.batch core.datasets core.datasets.editing core.evaluation core.io
     core.jobs core.jobs.status core.models ui ui.components ui.models ui.notices ui.predictions
     ui.shared ui.training
-ui.aws > core core.aws core.backends.sagemaker.inventory core.io core.jobs ui ui.notices ui.shared
+ui.aws > core core.aws core.aws.iam core.backends.sagemaker.inventory core.io core.jobs ui ui.notices ui.shared
 pages > core.backends core.datasets core.datasets.editing core.jobs core.models ui ui.aws ui.batch
     ui.datasets ui.endpoints ui.importing ui.models ui.notices ui.overview ui.shared ui.shell
     ui.training ui.tuning

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
-from core.aws import errors, quotas, role_access, role_check
+from core.aws import errors, quotas
 from core.aws.account import Account
 from core.aws.checks import Check, MakeClient, Verdict, failed, short
+from core.aws.iam import role_access, role_check
 from core.aws.quotas import Wanted
 
 SECONDS = 12.0

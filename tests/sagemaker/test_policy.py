@@ -11,8 +11,8 @@ from botocore import xform_name
 from botocore.session import get_session
 
 from core import settings
-from core.aws import policy
 from core.aws.account import Account
+from core.aws.iam import policy
 
 ACCOUNT = Account("eu-west-1", "arn:aws:iam::123456789012:role/jobs/Fieldmark", "my-photos")
 SERVICES = {
@@ -81,7 +81,7 @@ def names_used(path: Path) -> Iterator[str]:
 
 def asked_for() -> set[str]:
     known, found = operations(), set()
-    for path in [*(CORE / "backends" / "sagemaker").rglob("*.py"), *(CORE / "aws").glob("*.py")]:
+    for path in [*(CORE / "backends" / "sagemaker").rglob("*.py"), *(CORE / "aws").rglob("*.py")]:
         for name in names_used(path):
             found |= {known[name]} if name in known and name not in NOT_AWS else set()
             found |= S3.get(name, set()) if name != "copy" or path.name == "storage.py" else set()

@@ -10,9 +10,10 @@ import time
 import pytest
 
 from core.aws import account as accounts
-from core.aws import connection, preflight, quotas, role_access, role_check
+from core.aws import connection, preflight, quotas
 from core.aws.account import Account
 from core.aws.checks import Check, Verdict
+from core.aws.iam import role_access, role_check
 from core.aws.quotas import Wanted
 from tests.patience import PATIENCE
 from tests.sagemaker.asking import REGION, ROLE, Emulator

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from core.aws import errors, policy
+from core.aws import errors
 from core.aws.account import Account
 from core.aws.checks import Check, MakeClient, Verdict, short
+from core.aws.iam import policy
 
 NAME = "Role permissions"
 KEY_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey")

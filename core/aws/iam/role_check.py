@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from core.aws import errors, policy
+from core.aws import errors
 from core.aws.account import Account
 from core.aws.checks import Check, MakeClient, Verdict, failed, short
+from core.aws.iam import policy
 
 ROLE_ARN = re.compile(r"arn:aws:iam::(\d{12}):role/(?:[\w+=,.@/-]*/)?([\w+=,.@-]+)")
 ASSUMED = re.compile(r"arn:aws:sts::(\d{12}):assumed-role/([\w+=,.@-]+)/.*")
