@@ -13,8 +13,8 @@ from ui.text import count, plain
 
 
 def remark(model: Model) -> None:
-    """Say both numbers below a model's scores, or that the second is not known; nothing where the
-    photos have no groups."""
+    """Say both numbers below a model's scores, or that the second is not known, if the photos have
+    groups."""
     options = generalisation.options(model)
     if not options:
         return
