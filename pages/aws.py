@@ -11,6 +11,7 @@ from ui.aws import preflight as aws_preflight
 from ui.aws import prices as aws_prices
 from ui.aws import running as aws_running
 from ui.aws import self_test as aws_selftest
+from ui.aws import template as aws_template
 from ui.guard import guard
 from ui.notices import title
 
@@ -52,4 +53,5 @@ with messages.report_errors():
         aws_selftest.show()
     else:
         aws_account.show()
+        aws_template.show()
         aws_preflight.show()

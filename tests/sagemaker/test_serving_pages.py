@@ -58,6 +58,7 @@ def test_deploy_ask_beside_the_local_one_and_delete(
         shapes.photo(name, 7).save(path)
         photos.append(path)
     steps.visit(page, app.url, f"deploy?endpoint={there.id}&beside={here.id}")
+    steps.say(page, "Photos above 4.0 MB are shrunk before sending.")
     steps.drop(page, photos)
     steps.say(page, f"Same class for {len(photos)}/{len(photos)}")
     steps.choose(page, "Use it from code")

@@ -6,7 +6,7 @@ import time
 
 from core.backends import Endpoint, EndpointState
 from core.jobs.status.endpoints import AttachedDetails, Figures, Form, LocalDetails
-from ui.endpoints import about, form, state
+from ui.endpoints import about, form, sources, state
 
 
 def endpoint(details: LocalDetails | AttachedDetails) -> Endpoint:
@@ -55,3 +55,8 @@ def test_the_line_counts_only_what_is_known() -> None:
 
 def test_states_are_shown_in_words_that_people_use() -> None:
     assert [str(one) for one in EndpointState] == ["Starting", "Live", "Deleting", "Failed"]
+
+
+def test_the_drop_zone_says_from_which_size_photos_are_shrunk() -> None:
+    assert sources.limit_note(4 * 2**20) == "Photos above 4.0 MB are shrunk before sending."
+    assert sources.limit_note(6_291_456) == "Photos above 6.0 MB are shrunk before sending."

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from core import settings
+from core import backends, settings
 from core.backends import Endpoint
 from core.datasets import remote, store
 from core.datasets.store import Dataset, Version
 from core.errors import BadImage, FieldmarkError
+from core.io import files
 from core.models import explain
 from core.models import store as models
 from ui import messages
@@ -88,6 +89,8 @@ def show(endpoint: Endpoint, more: Callable[[], None]) -> None:
     with st.container(horizontal=True, key=f"dp_sources_{size}"):
         with st.container(key="dp_dropzone"):
             _drop_zone(wall, upload_key)
+            if size == "tall":
+                st.caption(limit_note(backends.of(endpoint).most_bytes(endpoint)))
         with st.container(width=230, key="dp_more_sources"):
             split = _test_split(endpoint)
             _try_button(wall, split, TEST_PHOTOS[0], is_main=True)
@@ -110,6 +113,11 @@ def _drop_zone(wall: Wall, key: str) -> None:
         label_visibility="collapsed",
     )
     wall.add_uploads((upload.file_id, upload.name, upload.getvalue) for upload in uploads)
+
+
+def limit_note(most: int) -> str:
+    """Return what happens to photos above `most` bytes, the limit of the endpoint's requests."""
+    return f"Photos above {files.human_bytes(most)} are shrunk before sending."
 
 
 def _options(wall: Wall, split: tuple[Dataset, Version] | None, more: Callable[[], None]) -> bool:
