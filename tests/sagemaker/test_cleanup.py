@@ -8,8 +8,10 @@ import shutil
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from core import backends
 from core.aws import account as accounts
@@ -105,6 +107,13 @@ def test_leftovers_and_objects_of_deleted_jobs_go_and_nothing_of_others(
     client.delete_model(ModelName=theirs)
 
 
+def is_known(client: Any, model: str) -> bool:
+    try:
+        return bool(client.describe_model(ModelName=model))
+    except ClientError:
+        return False
+
+
 def test_what_nothing_uses_any_more_of_what_jobs_share_is_found_with_its_size_and_goes(
     aws: Emulator, small_model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +150,8 @@ def test_what_nothing_uses_any_more_of_what_jobs_share_is_found_with_its_size_an
         "ModelDataUrl": account.uri(f"models/{used}.tar.gz"),
     }
     client.create_model(ModelName=model, ExecutionRoleArn=ROLE, PrimaryContainer=container)
+    # Until AWS lists it, only the age of what it uses protects that.
+    serving.until(lambda: is_known(client, model), "the model")
     assert cleanup.shared(account, look(account)) == [], (
         "what is new may be for a job that is just being prepared"
     )

@@ -83,6 +83,8 @@ class EndpointWatcher:
             "phases": PHASES,
             **self._known(),
         }
+        # Whether the endpoint was created and AWS has not shown it yet.
+        self._unseen = False
         self.tail = LogTail(
             worker.folder, hosting.VARIANT, self.account.region, LOG_GROUP.format(self.name)
         )
@@ -178,6 +180,7 @@ class EndpointWatcher:
         ):
             self.watch.retry_until_answered(functools.partial(hosting.create, what, make, request))
             self.watch.note_create()
+        self._unseen = True
 
     def _await_service(self) -> None:
         while True:
@@ -187,6 +190,7 @@ class EndpointWatcher:
             if found is None and self.watch.is_settling:
                 self._pause(settings.poll_seconds())
                 continue
+            self._unseen = False
             if found is None:
                 if self.facts.get("url"):
                     return
@@ -316,12 +320,26 @@ class EndpointWatcher:
         if self.facts.get("scaled"):
             scaling = connection.client("application-autoscaling", region=self.account.region)
             self.watch.retry_until_answered(lambda: hosting.unscale(self.spec.id, scaling))
+        self._wait_until_seen()
         while not self.watch.retry_until_answered(
             lambda: hosting.remove(self.client, self.spec.id)
         ):
             time.sleep(settings.poll_seconds())
             if self.worker.leaving:
                 raise Left
+
+    def _wait_until_seen(self) -> None:
+        """Wait until AWS knows the endpoint that was created just now: what it does not find, it
+        does not delete, and the endpoint would go on costing money."""
+        while self._unseen and self.watch.is_settling:
+            found = self.watch.retry_until_answered(
+                lambda: hosting.describe(self.client, self.name)
+            )
+            self._unseen = found is None
+            if self.worker.leaving:
+                raise Left
+            if self._unseen:
+                time.sleep(settings.poll_seconds())
 
     def _check(self) -> None:
         if self.worker.leaving:

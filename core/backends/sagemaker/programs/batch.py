@@ -26,6 +26,7 @@ request = {request}
 name = time.strftime("fieldmark-again-%Y%m%d-%H%M%S")
 sagemaker = boto3.client("sagemaker", region_name={region!r})
 sagemaker.create_model(ModelName=name, **model)
+time.sleep(5)  # A new model is not known everywhere at once.
 try:
     sagemaker.create_transform_job(TransformJobName=name, ModelName=name, **request)
     while True:
@@ -61,6 +62,7 @@ sagemaker.create_model(
     ModelName=name,
     **{model},
 )
+time.sleep(5)  # A new model is not known everywhere at once.
 try:
     job = TransformJob.create(
         transform_job_name=name,
