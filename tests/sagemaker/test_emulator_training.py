@@ -44,7 +44,7 @@ def reached():
         return False
 channels = {p.name: sorted(str(f.relative_to(p)) for f in p.rglob("*") if f.is_file()) for p in Path("/opt/ml/input/data").iterdir()}
 seen = {"channels": channels, "host": os.environ["SM_CURRENT_HOST"], "hosts": json.loads(os.environ["SM_HOSTS"]), "network": reached(),
-        "resolved": [socket.gethostbyname(host) for host in json.loads(os.environ["SM_HOSTS"])], "key": os.environ.get("AWS_ACCESS_KEY_ID"),
+        "resolved": [socket.gethostbyname(host) for host in json.loads(os.environ["SM_HOSTS"])], "key": os.environ.get("AWS_ACCESS_KEY_ID"), "called": socket.gethostname(),
         "missing": [name for name in ("timm", "safetensors", "streamlit", "optuna") if not importlib.util.find_spec(name)]}
 Path(os.environ["SM_MODEL_DIR"], os.environ["SM_CURRENT_HOST"] + ".json").write_text(json.dumps(seen))
 """
@@ -329,10 +329,16 @@ def test_several_hosts_know_each_other(scripts: asking.Emulator) -> None:
     assert row["TrainingJobStatus"] == "Completed", row.get("FailureReason")
     found = seen(scripts, row)
     assert {
-        name: (about["host"], about["hosts"], about["resolved"], about["network"])
+        name: (
+            about["host"],
+            about["hosts"],
+            about["resolved"],
+            about["network"],
+            about["called"],
+        )
         for name, about in found.items()
     } == {
-        host: (host, ["algo-1", "algo-2"], ["127.0.0.1", "127.0.0.1"], True)
+        host: (host, ["algo-1", "algo-2"], ["127.0.0.1", "127.0.0.1"], True, container.HOST_NAME)
         for host in ("algo-1", "algo-2")
     }
     making.log(scripts, "cluster")  # all of it is there now

@@ -233,6 +233,18 @@ def test_fault_47_a_script_that_fails_says_why(
     assert "no photo has a box" in job.status.reason
 
 
+@pytest.mark.parametrize("more", [{}, {"crop_to_box": "true"}])
+def test_fault_48_a_log_that_comes_long_after_the_end_is_read_to_its_end(
+    aws: Emulator, created: list[int], small_model: Model, more: dict[str, str]
+) -> None:
+    with aws.settings(log_seconds=15.0):
+        job = ended(SAGEMAKER.train(spec(small_model, SMALL | more)))
+    if more:
+        assert "no photo has a box" in job.status.reason
+    else:
+        assert len(metrics.epochs(metrics.MetricLog(job.folder.log).refresh())) > 3
+
+
 def test_fault_48_before_there_is_a_log(
     aws: Emulator, created: list[int], small_model: Model
 ) -> None:

@@ -16,13 +16,15 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ML = "/opt/ml"
+# What every host of a cluster calls itself on AWS, whatever its name in the cluster; no address belongs to it.
+HOST_NAME = "aws"
 PROBE_SECONDS = 20
 MEMORY_LINE_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What a container sees: `ml` as /opt/ml, `hosts` as the names of its cluster, `host` as its own, no network where `isolated`.
+    """What a container sees: `ml` as /opt/ml, `hosts` as the names of its cluster, `host` as its own there, no network where `isolated`.
 
     `read_only` are paths below /opt/ml that it can't write to, where mounts are allowed.
     """
@@ -133,7 +135,7 @@ def _wrapped(command: list[str], layout: Layout) -> list[str]:
     hosts.write_text(_host_names(layout.hosts))
     flags = "-m" + "u" * (len(layout.hosts) > 1) + "n" * layout.isolated
     room = [sys.executable, str(HERE / "room.py"), "--ml", str(layout.ml), "--hosts", str(hosts)]
-    room += ["--name", layout.host] if len(layout.hosts) > 1 else []
+    room += ["--name", HOST_NAME] if len(layout.hosts) > 1 else []
     room += [part for path in layout.read_only for part in ("--read-only", path)]
     return [*_unshare(), flags, *room, "--", *command]
 

@@ -66,7 +66,7 @@ def run(worker: Worker) -> None:
         worker.check_stop()
         watch.submit()
     described = watch.follow()
-    drain(job.tail, job.folder, job.status(described))
+    drain(job.tail, job.folder, described)
     conclude(watch, job, described)
 
 
@@ -198,22 +198,31 @@ def take_checkpoints(watch: Watch, store: Store, spec: TrainingSpec) -> None:
         store.put_file(f"{target}/{path.name}", path)
 
 
-def drain(tail: LogTail, folder: RunFolder, status: str) -> None:
+def drain(tail: LogTail, folder: RunFolder, described: Mapping[str, Any]) -> None:
     """Read the end of the log, for LOG_SECONDS at most, or for LATE_LOG_SECONDS if the script's
     last line has not arrived."""
     begun, quiet = time.monotonic(), 0
+    stopped = described.get("TrainingJobStatus") == "Stopped"
     while True:
         try:
             quiet = 0 if tail.read() else quiet + 1
         except BackendError:
             quiet += 1
         waited = time.monotonic() - begun
-        is_late = tail.found and status != "Stopped" and not _LAST_LINE.search(log_end(folder))
+        expected = not stopped and (tail.found or _script_ended(described))
+        is_late = expected and not _LAST_LINE.search(log_end(folder))
         if is_late and waited < LATE_LOG_SECONDS:
             quiet = 0
         elif waited > LOG_SECONDS or (tail.found and quiet >= 2):
             return
         time.sleep(min(1.0, settings.poll_seconds()))
+
+
+def _script_ended(described: Mapping[str, Any]) -> bool:
+    """Return whether the script itself came to its end, so that there is a log even if none of it
+    has arrived."""
+    reason = str(described.get("FailureReason", ""))
+    return described.get("TrainingJobStatus") == "Completed" or reason.startswith("AlgorithmError")
 
 
 def conclude(watch: Watch, job: Training, described: Mapping[str, Any]) -> None:

@@ -294,7 +294,7 @@ class Tuning:
             self._stop_sent.add(job.id)
         news = own.look(described)
         if status in FINISHED:
-            training.drain(own.tail, job.folder, status)
+            training.drain(own.tail, job.folder, described)
             self._keep_features(job)
             self._end(job, own, described, status)
             return True
