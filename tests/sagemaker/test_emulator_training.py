@@ -341,14 +341,18 @@ def test_several_hosts_know_each_other(scripts: asking.Emulator) -> None:
         host: (host, ["algo-1", "algo-2"], ["127.0.0.1", "127.0.0.1"], True, container.HOST_NAME)
         for host in ("algo-1", "algo-2")
     }
-    making.log(scripts, "cluster")  # all of it is there now
-    streams = scripts.client("logs").describe_log_streams(
-        logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix="cluster/"
-    )
-    assert [stream["logStreamName"].rsplit("-", 1)[0] for stream in streams["logStreams"]] == [
-        "cluster/algo-1",
-        "cluster/algo-2",
-    ]
+    logs = scripts.client("logs")
+
+    def streams() -> set[str]:
+        try:
+            found = logs.describe_log_streams(
+                logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix="cluster/"
+            )
+        except logs.exceptions.ResourceNotFoundException:
+            return set()
+        return {stream["logStreamName"].rsplit("-", 1)[0] for stream in found["logStreams"]}
+
+    asking.wait_for(lambda: streams() == {"cluster/algo-1", "cluster/algo-2"}, "both logs")
 
 
 def test_without_namespaces_jobs_run_all_the_same(
