@@ -19,6 +19,7 @@ from tests.patience import PATIENCE
 
 PROJECT = settings.PROJECT
 DECLARED = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+CARRIED = ("app.py", "pages", "ui", "core", "sm_scripts", ".streamlit/config.toml")
 ADDED = {"fieldmark", f"fieldmark-{DECLARED['version']}.dist-info"}
 
 
@@ -52,17 +53,17 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_carries_every_file_of_the_app_and_adds_one_name(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {name.partition("/")[0] for name in names} == ADDED
-    tracked = subprocess.run(
-        ["git", "ls-files", "app.py", "pages", "ui", "core", "sm_scripts", ".streamlit"],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.splitlines()
+    tracked = [
+        path.relative_to(PROJECT).as_posix()
+        for part in CARRIED
+        for path in [PROJECT / part, *(PROJECT / part).rglob("*")]
+        if path.is_file() and "__pycache__" not in path.parts
+    ]
     assert len(tracked) > 300
     assert not {f"fieldmark/_app/{name}" for name in tracked} - names
     assert not [name for name in names if "__pycache__" in name]
     assert "fieldmark/py.typed" in names
+    assert not [name for name in names if "secrets" in name]
 
 
 @pytest.fixture(scope="session")
