@@ -17,6 +17,9 @@ from core.errors import UserError
 BURST, DAY = "burst", "day"
 TIME, CAMERA = "captured_at", "camera"
 BURST_SECONDS = 30
+OF_TIME = {BURST: f"burst (within {BURST_SECONDS} s)", DAY: "day"}
+# Of all photos, those that have to have a value.
+MIN_SHARE = 0.5
 Units = Mapping[str, str]
 
 
@@ -34,25 +37,34 @@ class Spread:
 
 def options(version: Version) -> dict[str, str]:
     """Return what photos can be kept together by, with words for it: columns with at least two
-    groups and fewer groups than photos, and bursts and days if the photos have times."""
+    groups and fewer groups than photos, and bursts and days if the photos have times. A column that
+    only a few photos have a value in says nothing about the others."""
     found = {}
     kinds = metadata.columns_of(version.folder)
     table = store.metadata_of(version)
     if table is None:
         return {}
+    kinds = {
+        name: kind
+        for name, kind in kinds.items()
+        if table[name].notna().sum() >= MIN_SHARE * version.images
+    }
     if metadata.GROUP in kinds:
-        found[metadata.GROUP] = "group (from the import)"
-    if kinds.get(TIME) == "time" and table[TIME].notna().any():
-        found[BURST] = f"burst (one camera, within {BURST_SECONDS} s)"
-        found[DAY] = "day"
+        found[metadata.GROUP] = "group"
+    if kinds.get(TIME) == "time":
+        found |= {by: words for by, words in OF_TIME.items() if _joins(_keys(table, by))}
     for name, kind in kinds.items():
         values = table[name].dropna()
-        apart = values.nunique()
-        if kind in ("text", "flag", "number") and name not in found and 2 <= apart < len(values):
+        if kind in ("text", "flag", "number") and name not in found and _joins(values):
             if kind == "number" and not (values % 1 == 0).all():
                 continue
             found[name] = name
     return {name: words for name, words in found.items() if name not in metadata.PLACES}
+
+
+def _joins(keys: pd.Series) -> bool:
+    """Return whether there are several groups, and one with several photos."""
+    return 2 <= keys.nunique() < keys.notna().sum()
 
 
 def units(version: Version, by: str) -> Units:

@@ -50,6 +50,14 @@ def test_only_what_groups_photos_is_offered(version: store.Version) -> None:
         groups.units(version, "note")
 
 
+def test_what_few_photos_have_is_not_offered(version: store.Version) -> None:
+    table = store.metadata_of(version)
+    assert table is not None
+    table.loc[table.index >= 20, ["animal", "captured_at"]] = None
+    metadata.write(table, version.folder / metadata.FILE)
+    assert groups.options(version) == {}
+
+
 @pytest.mark.parametrize("by", ["animal", groups.DAY, groups.BURST])
 def test_no_group_is_in_two_splits(version: store.Version, by: str) -> None:
     units = groups.units(version, by)

@@ -86,7 +86,7 @@ def said(app: AppTest) -> str:
 
 
 def test_a_person_measures_it_and_both_numbers_stand_on_every_view(model: models.Model) -> None:
-    assert "measure it on new ones under Slices" in said(page(model, "Confusion"))
+    assert "measure the model on new values under Slices" in said(page(model, "Confusion"))
     app = page(model, "Slices")
     app.button(key="mo_measure_groups").click().run()
     assert not app.exception

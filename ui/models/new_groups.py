@@ -23,8 +23,8 @@ def remark(model: Model) -> None:
         st.caption(_both(found, options.get(found.by, found.by)))
     if not measured:
         st.caption(
-            "These scores are for photos like those the model knows. The photos have groups (such "
-            f"as {plain(next(iter(options.values())))}): measure it on new ones under Slices."
+            "These scores are for photos like those the model knows. The photos have a column "
+            f"*{plain(next(iter(options)))}*: measure the model on new values under Slices."
         )
 
 
